@@ -1,0 +1,1 @@
+"""AWS as a service provider: partitions, endpoints, attributes and their limits."""

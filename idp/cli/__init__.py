@@ -1,0 +1,1 @@
+"""The idp command, one file per command group."""

@@ -1,0 +1,32 @@
+"""What every command needs: the settings, and a database of the right schema."""
+
+from __future__ import annotations
+
+import click
+
+from idp.db import schema
+from idp.db.engine import Database
+from idp.settings import Settings, load_settings
+
+
+def settings_from(context: click.Context) -> Settings:
+    """The settings of this call, read once. Raises SettingsError."""
+    root = context.find_root()
+    root.ensure_object(dict)
+    if "settings" not in root.obj:
+        root.obj["settings"] = load_settings(root.params.get("config"))
+    settings: Settings = root.obj["settings"]
+    return settings
+
+
+def open_database(context: click.Context, *, any_schema: bool = False) -> Database:
+    """The database, closed when the command ends.
+
+    Raises SchemaOutOfDate unless its schema is this version's, or `any_schema` is set.
+    """
+    settings = settings_from(context)
+    database = Database(settings.database_url, settings.database.pool_size)
+    context.call_on_close(database.close)
+    if not any_schema:
+        schema.require_current(database)
+    return database

@@ -1,0 +1,107 @@
+"""The database: one engine, short transactions, the same on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from idp.errors import IdpError
+
+
+class DatabaseUnavailable(IdpError):
+    """The database can't be opened or reached."""
+
+    status = 503
+
+
+class Database:
+    """Hands out transactions: `reading()` for looking, `writing()` for a change that commits whole.
+
+    On SQLite a writing transaction takes the write lock at its start (BEGIN IMMEDIATE), so that
+    two writers wait for each other and never fail half-way with "database is locked".
+    """
+
+    def __init__(self, url: str, pool_size: int = 8) -> None:
+        try:
+            parsed = make_url(url)
+        except ArgumentError:
+            raise DatabaseUnavailable(
+                "database.url is not a database address.",
+                "Leave it empty for SQLite, or write postgresql://user@host/name.",
+            ) from None
+        self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        if self.is_sqlite and parsed.database:
+            _make_folder(Path(parsed.database).parent)
+        options: dict[str, Any] = {"pool_size": pool_size, "max_overflow": pool_size}
+        if not self.is_sqlite:
+            options["pool_pre_ping"] = True
+            options["connect_args"] = {"connect_timeout": 5}
+        self.engine: Engine = create_engine(parsed, **options)
+        if self.is_sqlite:
+            event.listen(self.engine, "connect", _set_up_sqlite)
+            event.listen(self.engine, "begin", _begin_sqlite)
+        self._writer = self.engine.execution_options(write=True)
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session for queries; what it changes is not kept."""
+        with Session(self.engine, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """A session whose changes are committed when the block ends well, and none otherwise."""
+        with Session(self._writer, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def check(self) -> None:
+        """Raise DatabaseUnavailable with the reason if no connection can be made."""
+        try:
+            with self.engine.connect():
+                pass
+        except OperationalError as problem:
+            reason = str(problem.orig).strip().splitlines()[0]
+            raise DatabaseUnavailable(
+                f"The database does not answer: {reason}.",
+                "Check database.url, and that the server runs and lets this user in.",
+            ) from None
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise DatabaseUnavailable(
+            f"The folder {folder} can't be made: {problem.strerror}.",
+            "Set data_folder to a place where this user may write.",
+        ) from None
+
+
+def _set_up_sqlite(connection: Any, _entry: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # transactions are begun by _begin_sqlite, not by the driver
+    cursor = connection.cursor()
+    for pragma in (
+        "busy_timeout = 10000",
+        "journal_mode = WAL",
+        "synchronous = FULL",  # an acknowledged audit row survives a power cut
+        "foreign_keys = ON",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    write = connection.get_execution_options().get("write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

@@ -1,0 +1,260 @@
+"""Every table, typed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC datetime on every database; a naive one is refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Store UTC; SQLite keeps no zone, so it gets the bare UTC time."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone can't be stored")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give back an aware UTC time."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """All tables, with constraint names that migrations can rely on."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: UtcDateTime(),
+        dict[str, Any]: JSON(),
+        list[Any]: JSON(),
+    }
+
+
+class LocalUserRow(Base):
+    """A person of the local directory. `username_key` is the case-folded name, unique."""
+
+    __tablename__ = "local_users"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    username: Mapped[str] = mapped_column(String(128))
+    username_key: Mapped[str] = mapped_column(String(256), unique=True)
+    display_name: Mapped[str] = mapped_column(String(256))
+    email: Mapped[str | None] = mapped_column(String(320))
+    password_hash: Mapped[str | None] = mapped_column(String(256))
+    attributes: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    disabled_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    groups: Mapped[list[LocalMembershipRow]] = relationship(
+        cascade="all, delete-orphan", passive_deletes=True, lazy="selectin"
+    )
+
+
+class LocalMembershipRow(Base):
+    """One local user's membership of one group."""
+
+    __tablename__ = "local_memberships"
+
+    user_id: Mapped[str] = mapped_column(
+        ForeignKey("local_users.id", ondelete="CASCADE"), primary_key=True
+    )
+    group_name: Mapped[str] = mapped_column(String(256), primary_key=True, index=True)
+
+
+class PersonRow(Base):
+    """Someone of any directory who has signed in: the anchor of names that must stay theirs."""
+
+    __tablename__ = "people"
+    __table_args__ = (UniqueConstraint("directory", "directory_id"),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    directory: Mapped[str] = mapped_column(String(64))
+    directory_id: Mapped[str] = mapped_column(String(256))
+    username: Mapped[str] = mapped_column(String(256))
+    first_seen_at: Mapped[datetime]
+
+
+class NameIdRow(Base):
+    """The persistent NameID of a person at one service provider (SAML core 8.3.7)."""
+
+    __tablename__ = "name_ids"
+
+    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), primary_key=True)
+    service_provider: Mapped[str] = mapped_column(String(512), primary_key=True)
+    value: Mapped[str] = mapped_column(String(64), unique=True)
+
+
+class SessionNameRow(Base):
+    """A RoleSessionName (case-folded) and the one person to whom it belongs for good."""
+
+    __tablename__ = "session_names"
+
+    name_key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
+    claimed_at: Mapped[datetime]
+
+
+class SessionRow(Base):
+    """A signed-in browser. The cookie holds a random token; only its SHA-256 is stored."""
+
+    __tablename__ = "sessions"
+
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
+    person: Mapped[dict[str, Any]]
+    refreshed_at: Mapped[datetime]
+    authenticated_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    factors: Mapped[list[Any]] = mapped_column(default=list)
+    address: Mapped[str] = mapped_column(String(64))
+
+
+class SignInFailureRow(Base):
+    """Wrong passwords by key (a hash of person, network or browser) within the sliding window."""
+
+    __tablename__ = "sign_in_failures"
+    __table_args__ = (Index("ix_sign_in_failures_key_hash_at", "key_hash", "at"),)
+
+    id: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    )
+    key_hash: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime] = mapped_column(index=True)
+
+
+class AwsAccountRow(Base):
+    """An AWS account that roles may lie in; accounts not listed here are never granted."""
+
+    __tablename__ = "aws_accounts"
+
+    number: Mapped[str] = mapped_column(String(12), primary_key=True)
+    alias: Mapped[str] = mapped_column(String(63), unique=True)
+    partition: Mapped[str] = mapped_column(String(16))
+    provider_name: Mapped[str] = mapped_column(String(128))
+    provider_id: Mapped[str | None] = mapped_column(String(64))
+    profile: Mapped[str | None] = mapped_column(String(128))
+    access_role: Mapped[str | None] = mapped_column(String(2048))
+
+
+class RoleRuleRow(Base):
+    """One role rule, as the rules file says it."""
+
+    __tablename__ = "role_rules"
+
+    name: Mapped[str] = mapped_column(String(128), primary_key=True)
+    position: Mapped[int] = mapped_column(index=True)
+    document: Mapped[dict[str, Any]]
+
+
+class RevisionRow(Base):
+    """Counts changes of a thing that processes keep a compiled copy of ("entitlements", "keys")."""
+
+    __tablename__ = "revisions"
+
+    thing: Mapped[str] = mapped_column(String(32), primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger)
+
+
+class PortalRoleRow(Base):
+    """A person's pinned and recently used roles in the portal."""
+
+    __tablename__ = "portal_roles"
+
+    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), primary_key=True)
+    role_arn: Mapped[str] = mapped_column(String(2048), primary_key=True)
+    pinned: Mapped[bool] = mapped_column(default=False)
+    used_at: Mapped[datetime | None]
+
+
+class SigningKeyRow(Base):
+    """A signing key, its certificate and where its private half lies."""
+
+    __tablename__ = "signing_keys"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    state: Mapped[str] = mapped_column(String(16))
+    custody: Mapped[str] = mapped_column(String(16))
+    locator: Mapped[str] = mapped_column(String(1024))
+    certificate: Mapped[str] = mapped_column(Text)
+    fingerprint: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime]
+    activated_at: Mapped[datetime | None]
+
+
+Index(
+    "uq_signing_keys_one_active",
+    SigningKeyRow.state,
+    unique=True,
+    sqlite_where=SigningKeyRow.state == "active",
+    postgresql_where=SigningKeyRow.state == "active",
+)
+
+
+class AuditEventRow(Base):
+    """One line of the audit chain; `hash` covers all other columns and the previous line's hash."""
+
+    __tablename__ = "audit_events"
+
+    seq: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False
+    )
+    at: Mapped[datetime] = mapped_column(index=True)
+    type: Mapped[str] = mapped_column(String(64), index=True)
+    actor: Mapped[str] = mapped_column(String(400), index=True)
+    address: Mapped[str] = mapped_column(String(64))
+    request_id: Mapped[str] = mapped_column(String(64))
+    assertion_id: Mapped[str | None] = mapped_column(String(64), unique=True)
+    detail: Mapped[str] = mapped_column(Text)
+    previous_hash: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64))
+
+
+class AuditHeadRow(Base):
+    """Where the chain ends: the row that writers take turns on."""
+
+    __tablename__ = "audit_head"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    seq: Mapped[int] = mapped_column(BigInteger)
+    hash: Mapped[str] = mapped_column(String(64))
+
+
+class SecretRow(Base):
+    """A random secret that all nodes share, such as the key that signs form cookies."""
+
+    __tablename__ = "secrets"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    value: Mapped[str] = mapped_column(String(128))

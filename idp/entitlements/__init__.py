@@ -1,0 +1,1 @@
+"""Rules in, grants out: pure and explainable."""

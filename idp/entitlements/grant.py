@@ -1,0 +1,25 @@
+"""A grant: one role that a person may assume now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from idp.aws.arn import ProviderArn, RoleArn
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a rule gave: the role, the provider that vouches for it, and how the session looks.
+
+    `duration` is in seconds (900 to 43,200); `tags` are AWS session tags by key;
+    `transitive` names those tags that role chaining keeps; `rule` is the rule that gave it.
+    """
+
+    role: RoleArn
+    provider: ProviderArn
+    account_alias: str
+    duration: int
+    tags: Mapping[str, str] = field(default_factory=dict)
+    transitive: tuple[str, ...] = ()
+    rule: str = ""

@@ -1,0 +1,1 @@
+"""Signing keys: their lifecycle and custody."""

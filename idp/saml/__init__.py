@@ -1,0 +1,1 @@
+"""The protocol: responses, metadata, signatures. Imports nothing else of this project."""

@@ -1,0 +1,1 @@
+"""An AWS that runs on loopback, as strict as the real one."""

@@ -1,0 +1,1 @@
+"""Proving who someone is: passwords, throttling, sessions."""

@@ -1,0 +1,1 @@
+"""HTTP in, plain calls out: one blueprint per journey."""
