@@ -169,6 +169,9 @@ class Settings(BaseSettings):
     saml: SamlSettings = SamlSettings()
     aws: AwsSettings = AwsSettings()
     log: LogSettings = LogSettings()
+    demo_people: tuple[tuple[str, str, str], ...] = Field(
+        (), description="Shown below the sign-in form: user name, password, what it shows."
+    )
 
     @model_validator(mode="after")
     def _idle_within_absolute(self) -> Settings:

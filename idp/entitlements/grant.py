@@ -13,7 +13,8 @@ class Grant:
     """What a rule gave: the role, the provider that vouches for it, and how the session looks.
 
     `duration` is in seconds (900 to 43,200); `tags` are AWS session tags by key;
-    `transitive` names those tags that role chaining keeps; `rule` is the rule that gave it.
+    `transitive` names those tags that role chaining keeps; `rule` is the rule that gave it;
+    `provider_id` is the provider's SAMLProviderUUID where sign-in URLs are to carry it.
     """
 
     role: RoleArn
@@ -23,3 +24,4 @@ class Grant:
     tags: Mapping[str, str] = field(default_factory=dict)
     transitive: tuple[str, ...] = ()
     rule: str = ""
+    provider_id: str | None = None

@@ -1,0 +1,115 @@
+"""The composition root: settings in, application out; the one place that knows every part."""
+
+from __future__ import annotations
+
+import secrets
+from urllib.parse import urlsplit
+
+from flask import Flask, abort, g, request
+from flask_wtf.csrf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from idp import __version__
+from idp.audit.log import AuditLog, utc_now
+from idp.db import schema
+from idp.db.engine import Database
+from idp.db.secrets import shared_secret
+from idp.directory.local import LocalDirectory
+from idp.directory.passwords import Passwords
+from idp.entitlements.store import Entitlements
+from idp.keys.ring import KeyRing
+from idp.settings import Settings, load_settings
+from idp.signin.browser import BrowserTokens
+from idp.signin.sessions import Sessions
+from idp.signin.throttle import Throttle
+from idp.sso.handover import Handover
+from idp.web import aws, errors, metadata, portal, security, sign_in
+from idp.web.mount import mounted_at
+from idp.web.parts import Parts
+
+LARGEST_FORM = 64 * 1024  # bytes
+MOST_FIELDS = 50
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The application, ready to serve.
+
+    Raises SettingsError, DatabaseUnavailable, SchemaOutOfDate or KeyUnusable, each with a
+    sentence, before it takes its first request.
+    """
+    settings = settings or load_settings()
+    database = Database(settings.database_url, settings.database.pool_size)
+    schema.require_current(database)
+    parts = compose(settings, database)
+    parts.keys.active()
+
+    app = Flask(__name__, template_folder="web/templates", static_folder="web/static")
+    app.extensions["idp"] = parts
+    _configure(app, settings, shared_secret(database, "form cookies"))
+    CSRFProtect(app)
+    _name_each_request(app, settings)
+    security.set_headers(app, settings)
+    errors.register(app)
+    for blueprint in (sign_in, portal, aws, metadata):
+        app.register_blueprint(blueprint.blueprint)
+    application = mounted_at(urlsplit(settings.server.base_url).path, app.wsgi_app)
+    if hops := settings.server.trusted_proxies:
+        application = ProxyFix(application, x_for=hops, x_proto=hops, x_host=hops)
+    app.wsgi_app = application  # type: ignore[method-assign,assignment]
+    return app
+
+
+def compose(settings: Settings, database: Database) -> Parts:
+    """Every part, put together."""
+    local = LocalDirectory(database, Passwords(settings.sign_in))
+    entitlements = Entitlements(database)
+    keys = KeyRing(database)
+    audit = AuditLog(database)
+    return Parts(
+        settings=settings,
+        database=database,
+        directories={local.name: local},
+        sessions=Sessions(database, settings.session),
+        throttle=Throttle(database, settings.sign_in),
+        entitlements=entitlements,
+        keys=keys,
+        audit=audit,
+        handover=Handover(database, settings, entitlements, keys, audit),
+        browser_tokens=BrowserTokens(shared_secret(database, "browser tokens")),
+        now=utc_now,
+        demo_people=settings.demo_people,
+    )
+
+
+def _configure(app: Flask, settings: Settings, secret: bytes) -> None:
+    secure = settings.server.secure
+    app.config.update(
+        SECRET_KEY=secret,
+        SESSION_COOKIE_NAME="__Host-idp-form" if secure else "idp-form",
+        SESSION_COOKIE_SECURE=secure,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_PATH="/",
+        MAX_CONTENT_LENGTH=LARGEST_FORM,
+        MAX_FORM_MEMORY_SIZE=LARGEST_FORM,
+        MAX_FORM_PARTS=MOST_FIELDS,
+        WTF_CSRF_TIME_LIMIT=settings.session.absolute_hours * 3600,
+        SEND_FILE_MAX_AGE_DEFAULT=3600,
+        PREFERRED_URL_SCHEME=urlsplit(settings.server.base_url).scheme,
+    )
+    app.jinja_env.globals.update(organization=settings.organization, version=__version__)
+
+
+def _name_each_request(app: Flask, settings: Settings) -> None:
+    """Give each request an identifier, and refuse a Host that is not ours."""
+    host = urlsplit(settings.server.base_url).netloc
+
+    @app.before_request
+    def _begin() -> None:
+        g.request_id = secrets.token_hex(8)
+        if request.host != host:
+            abort(400, f"This address is not served here; it is {settings.server.base_url}.")
+
+    @app.context_processor
+    def _shown() -> dict[str, object]:
+        return {"request_id": g.request_id, "person": g.get("person")}

@@ -1,0 +1,95 @@
+"""The vocabulary of the audit trail: one class per kind of event, thing first, then what happened.
+
+Events hold who, what and with which key; never a password, a token or an assertion's body.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+from idp.directory.person import Person
+
+
+def actor(person: Person) -> str:
+    """How the trail names a person: "directory/username"."""
+    return f"{person.directory}/{person.username}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened. `actor` is "directory/username", or "cli/system-user" for admins."""
+
+    type: ClassVar[str]
+    actor: str
+
+    def detail(self) -> dict[str, Any]:
+        """What the event says besides its actor, as JSON values."""
+        fields = asdict(self)
+        del fields["actor"]
+        return {name: value for name, value in fields.items() if value not in (None, "", [], ())}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignInSucceeded(Event):
+    """A person proved who they are."""
+
+    type: ClassVar[str] = "sign_in.succeeded"
+    directory_id: str
+    person_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignInRefused(Event):
+    """An attempt failed; `reason` is for security teams, the page did not show it."""
+
+    type: ClassVar[str] = "sign_in.refused"
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionEnded(Event):
+    """A session ended: "signed_out", "directory" (gone or disabled), or "admin"."""
+
+    type: ClassVar[str] = "session.ended"
+    session: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssertionIssued(Event):
+    """An assertion was signed; the chain is the ledger to hold CloudTrail against."""
+
+    type: ClassVar[str] = "assertion.issued"
+    session: str
+    assertion_id: str
+    response_id: str
+    service_provider: str
+    recipient: str
+    roles: tuple[str, ...]
+    session_name: str
+    source_identity: str | None
+    name_id: str
+    duration: int
+    tags: tuple[str, ...]
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssertionRefused(Event):
+    """An assertion was asked for and not made."""
+
+    type: ClassVar[str] = "assertion.refused"
+    session: str
+    role: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdminActed(Event):
+    """An administrator changed something: `action` such as "user.added", on `subject`."""
+
+    type: ClassVar[str] = "admin.acted"
+    action: str
+    subject: str
+    changes: dict[str, Any]

@@ -1,0 +1,167 @@
+"""Everything that can be known to be wrong before the first person signs in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from idp.aws.destination import check_destination
+from idp.aws.endpoints import DEFAULT, PARTITIONS, BadEndpoint, sign_in_endpoint
+from idp.db import schema
+from idp.db.engine import Database
+from idp.directory.local import LocalDirectory
+from idp.directory.passwords import Passwords
+from idp.entitlements.store import Entitlements
+from idp.entitlements.template import Template
+from idp.errors import IdpError
+from idp.keys.file_custody import open_signer
+from idp.keys.store import active_key
+from idp.settings import Settings
+
+EXPIRY_WARNING = timedelta(days=60)
+
+
+class Severity(StrEnum):
+    """How bad a finding is."""
+
+    GOOD = "good"
+    WARNING = "warning"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report."""
+
+    severity: Severity
+    subject: str
+    message: str
+    advice: str = ""
+
+
+def check_all(settings: Settings, now: datetime) -> Iterator[Finding]:
+    """Check the settings, then the database and what is in it."""
+    yield from _transport(settings)
+    yield from _aws_settings(settings)
+    database = Database(settings.database_url, settings.database.pool_size)
+    try:
+        try:
+            schema.require_current(database)
+        except IdpError as problem:
+            yield _bad("database", problem)
+            return
+        kind = "SQLite" if database.is_sqlite else "PostgreSQL"
+        yield Finding(Severity.GOOD, "database", f"{kind}, schema up to date.")
+        yield from _key(database, now)
+        yield from _entitlements(settings, database)
+    finally:
+        database.close()
+
+
+def _bad(subject: str, problem: IdpError) -> Finding:
+    return Finding(Severity.BAD, subject, problem.message, problem.advice)
+
+
+def _transport(settings: Settings) -> Iterator[Finding]:
+    server = settings.server
+    loopback = server.host in ("127.0.0.1", "::1", "localhost")
+    if server.secure:
+        yield Finding(Severity.GOOD, "server", f"People reach {server.base_url} over TLS.")
+    elif loopback:
+        yield Finding(
+            Severity.WARNING,
+            "server",
+            f"{server.base_url} is not TLS; that is good enough on this machine alone.",
+            "For others, set server.base_url to an https address.",
+        )
+    else:
+        yield Finding(
+            Severity.BAD,
+            "server",
+            f"Passwords would cross the network in clear: {server.base_url} is not TLS.",
+            "Put TLS in front and set server.base_url to its https address.",
+        )
+
+
+def _aws_settings(settings: Settings) -> Iterator[Finding]:
+    aws = settings.aws
+    for code in aws.endpoints:
+        if code != DEFAULT and not any(_is_endpoint(name, code) for name in PARTITIONS):
+            message = f"aws.endpoints names {code!r}, which is no AWS Region."
+            yield Finding(Severity.BAD, "aws", message, 'Use "default" or a code like eu-west-1.')
+    if len(aws.endpoints) == 1 and not aws.sandbox_url:
+        yield Finding(
+            Severity.WARNING,
+            "aws",
+            "There is one sign-in endpoint, so nobody gets in while that Region is down.",
+            'Name two in aws.endpoints, and both in the trust policies: ["default", "eu-west-1"]',
+        )
+    try:
+        Template.parse(aws.role_session_name)
+        Template.parse(aws.source_identity)
+        if aws.destination:
+            check_destination(aws.destination, sandbox_url=aws.sandbox_url)
+    except IdpError as problem:
+        yield _bad("aws", problem)
+    if aws.sandbox_url:
+        message = f"People are sent to the sandbox at {aws.sandbox_url}, not to AWS."
+        yield Finding(Severity.WARNING, "aws", message, "Leave aws.sandbox_url empty for AWS.")
+
+
+def _is_endpoint(partition: str, code: str) -> bool:
+    try:
+        sign_in_endpoint(partition, code)
+    except BadEndpoint:
+        return False
+    return True
+
+
+def _key(database: Database, now: datetime) -> Iterator[Finding]:
+    try:
+        with database.reading() as session:
+            key = active_key(session)
+        open_signer(key)
+    except IdpError as problem:
+        yield _bad("signing key", problem)
+        return
+    left = key.certificate.not_valid_after_utc - now
+    if left < EXPIRY_WARNING:
+        yield Finding(
+            Severity.WARNING,
+            "signing key",
+            f"The certificate of {key.id} ends in {max(left.days, 0)} days.",
+            "AWS does not look at that, other service providers do: make a new key in time.",
+        )
+    else:
+        yield Finding(
+            Severity.GOOD, "signing key", f"{key.id}, RSA {key.bits}, for {left.days} more days."
+        )
+
+
+def _entitlements(settings: Settings, database: Database) -> Iterator[Finding]:
+    try:
+        ruleset = Entitlements(database).current()
+    except IdpError as problem:
+        yield _bad("role rules", problem)
+        return
+    if not ruleset.rules:
+        yield Finding(
+            Severity.WARNING,
+            "role rules",
+            "There are none, so nobody gets a role.",
+            "Write a file and run: idp roles plan FILE",
+        )
+    else:
+        yield Finding(Severity.GOOD, "role rules", f"{len(ruleset.rules)} in force.")
+    directory = LocalDirectory(database, Passwords(settings.sign_in))
+    if next(directory.people(), None) is None:
+        yield Finding(
+            Severity.WARNING,
+            "directory",
+            "The local directory has nobody who can sign in.",
+            "Run: idp user add NAME",
+        )
+    else:
+        yield Finding(Severity.GOOD, "directory", "The local directory has people in it.")

@@ -1,0 +1,82 @@
+"""idp certs: signing keys and their certificates."""
+
+from __future__ import annotations
+
+import json
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from idp.audit.events import AdminActed
+from idp.audit.log import AuditLog, utc_now
+from idp.cli.acting import acting_admin, command_origin
+from idp.cli.context import open_database, settings_from
+from idp.keys.publication import PublishedCertificate
+from idp.keys.store import all_keys, generate_key
+
+
+@click.group()
+def certs() -> None:
+    """Signing keys and their certificates.
+
+    \b
+    Examples:
+      idp certs generate     the first key signs at once
+      idp certs list
+    """
+
+
+@certs.command()
+@click.pass_context
+def generate(context: click.Context) -> None:
+    """Make an RSA key and its certificate; the first one signs, a later one is published."""
+    settings = settings_from(context)
+    database = open_database(context)
+    with database.writing() as session:
+        key = generate_key(
+            session,
+            settings.keys.folder,
+            bits=settings.keys.rsa_bits,
+            common_name=settings.organization,
+            now=utc_now(),
+            days=settings.keys.certificate_days,
+        )
+        event = AdminActed(
+            actor=acting_admin(),
+            action="key.generated",
+            subject=key.id,
+            changes={"state": key.state, "fingerprint": key.fingerprint},
+        )
+        AuditLog(database).append(session, event, command_origin())
+    click.echo(f"Key {key.id} ({key.state}), RSA {key.bits}, in {key.locator}")
+
+
+@certs.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def list_keys(context: click.Context, as_json: bool) -> None:
+    """All keys, oldest first."""
+    with open_database(context).reading() as session:
+        keys = all_keys(session)
+    found = [(key, PublishedCertificate.of(key)) for key in keys]
+    if as_json:
+        rows = [
+            {
+                "id": key.id,
+                "state": key.state,
+                "custody": key.custody,
+                "fingerprint": key.fingerprint,
+                "bits": key.bits,
+                "not_before": certificate.not_before.isoformat(),
+                "not_after": certificate.not_after.isoformat(),
+            }
+            for key, certificate in found
+        ]
+        click.echo(json.dumps(rows, indent=2))
+        return
+    table = Table("Key", "State", "Custody", "Algorithm", "Valid until", "SHA-256 fingerprint")
+    for key, certificate in found:
+        until = certificate.not_after.date().isoformat()
+        table.add_row(key.id, key.state, key.custody, certificate.algorithm, until, key.fingerprint)
+    Console().print(table)

@@ -1,0 +1,324 @@
+"""idp roles: who gets which AWS role, and why."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from idp.aws.arn import RoleArn
+from idp.cli.context import open_database, settings_from
+from idp.cli.progress import progress_bar
+from idp.db.engine import Database
+from idp.db.models import LocalUserRow
+from idp.directory.local import LocalDirectory, NoSuchUser
+from idp.directory.passwords import Passwords
+from idp.directory.person import Person
+from idp.entitlements.difference import Difference, difference
+from idp.entitlements.evaluate import evaluate
+from idp.entitlements.explain import explain as explain_rules
+from idp.entitlements.explain_words import explanation_document, story
+from idp.entitlements.impact import ImpactTotals, PersonImpact, SessionNames, impact
+from idp.entitlements.plan_words import (
+    person_lines,
+    plan_document,
+    printable,
+    problem_lines,
+    rule_columns,
+    rule_lines,
+    summary,
+)
+from idp.entitlements.rule import RoleRule, to_document
+from idp.entitlements.rules_file import LARGEST_FILE, format_rules, parse_rules
+from idp.entitlements.ruleset import RuleSet
+from idp.entitlements.store import (
+    Entitlements,
+    apply_planned,
+    revision,
+    stored_accounts,
+    stored_rules,
+)
+from idp.entitlements.template import Template
+from idp.errors import IdpError
+
+PEOPLE_SHOWN = 50
+STEP = "Comparing people"
+
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_all_people = click.option("--all", "everyone", is_flag=True, help="Name everyone concerned.")
+
+
+@click.group()
+def roles() -> None:
+    """Who gets which AWS role, and why.
+
+    Rules are a TOML file: change it, look at the plan, apply it.
+
+    \b
+    Examples:
+      idp roles plan roles.toml
+      idp roles apply roles.toml
+      idp roles explain ann
+      idp roles who arn:aws:iam::111122223333:role/Developer
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A rules file held against the rules in force at the revision `made_at`."""
+
+    rules: tuple[RoleRule, ...]
+    difference: Difference
+    people: tuple[PersonImpact, ...]
+    totals: ImpactTotals
+    made_at: int
+
+
+@roles.command()
+@click.argument("file", type=click.File("rb"))
+@_as_json
+@_all_people
+@click.option("--exit-code", is_flag=True, help="Exit with 1 if there are changes.")
+@click.pass_context
+def plan(
+    context: click.Context, file: BinaryIO, as_json: bool, everyone: bool, exit_code: bool
+) -> None:
+    """Show what applying FILE would change, and for whom. Changes nothing.
+
+    \b
+    Examples:
+      idp roles plan roles.toml
+      idp roles plan roles.toml --exit-code --json
+    """
+    keep = None if as_json or everyone else PEOPLE_SHOWN
+    made = _make_plan(context, open_database(context), file, keep)
+    if as_json:
+        click.echo(_json(plan_document(made.difference, made.people, made.totals)))
+    else:
+        _show_plan(made)
+    context.exit(1 if exit_code and not made.difference.empty else 0)
+
+
+@roles.command()
+@click.argument("file", type=click.File("rb"))
+@_all_people
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_context
+def apply(context: click.Context, file: BinaryIO, everyone: bool, yes: bool) -> None:
+    """Make the rules of FILE the rules in force: all of them, or none.
+
+    Rules that FILE does not have are removed. The change is recorded in the audit trail.
+
+    \b
+    Examples:
+      idp roles apply roles.toml
+      idp roles apply roles.toml --yes
+    """
+    if file is sys.stdin.buffer and not yes:
+        raise click.UsageError("Rules read from standard input need --yes: nobody can be asked.")
+    database = open_database(context)
+    made = _make_plan(context, database, file, None if everyone else PEOPLE_SHOWN)
+    _show_plan(made)
+    if made.difference.empty:
+        return
+    if not yes and not click.confirm("Apply these changes?"):
+        click.echo("Nothing was changed.")
+        context.exit(1)
+    with database.writing() as session:
+        apply_planned(session, made.rules, made.made_at)
+        on_applied(session, made.difference)
+    click.echo("Applied.")
+
+
+@roles.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
+@click.option("--force", is_flag=True, help="Overwrite FILE.")
+@click.pass_context
+def export(context: click.Context, file: Path | None, force: bool) -> None:
+    """Write the rules in force as a rules file, to FILE or standard output.
+
+    \b
+    Example:
+      idp roles export roles.toml
+    """
+    with open_database(context).reading() as session:
+        text = format_rules(stored_rules(session))
+    if file is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        with file.open("w" if force else "x", encoding="utf-8", newline="\n") as opened:
+            opened.write(text)
+    except FileExistsError:
+        raise IdpError(f"{file} is there already.", "Name another, or give --force.") from None
+    except OSError as problem:
+        raise IdpError(f"{file} can't be written: {problem.strerror}.") from None
+
+
+@roles.command("list")
+@_as_json
+@click.pass_context
+def list_(context: click.Context, as_json: bool) -> None:
+    """List the rules in force, in the order in which they decide.
+
+    \b
+    Examples:
+      idp roles list
+      idp roles list --json | jq -r '.[].name'
+    """
+    with open_database(context).reading() as session:
+        rules = stored_rules(session)
+    if as_json:
+        click.echo(_json([to_document(rule) for rule in rules]))
+        return
+    if not rules:
+        click.echo("There are no rules. Write some in a file and run: idp roles apply FILE")
+    form = "{:<28} {:<44} {:<40} {}" if sys.stdout.isatty() else "{}\t{}\t{}\t{}"
+    for rule in rules:
+        click.echo(form.format(*map(printable, rule_columns(rule))))
+
+
+@roles.command()
+@click.argument("username")
+@click.option("--all", "everything", is_flag=True, help="Also rules that were far from matching.")
+@_as_json
+@click.pass_context
+def explain(context: click.Context, username: str, everything: bool, as_json: bool) -> None:
+    """Tell which rule gave a person what, and which came close and why not.
+
+    \b
+    Examples:
+      idp roles explain ann
+      idp roles explain ann --json
+    """
+    database = open_database(context)
+    person = _directory(context, database).find_by_name(username)
+    if person is None:
+        raise NoSuchUser(
+            f"There is no enabled local user {username[:128]!r}.",
+            "See the names with: idp user list",
+        )
+    ruleset = Entitlements(database).current()
+    grants, outcomes = evaluate(ruleset, person), explain_rules(ruleset, person)
+    if as_json:
+        click.echo(_json(explanation_document(person, grants, outcomes)))
+        return
+    for line in story(person, grants, outcomes, everything=everything):
+        click.echo(printable(line))
+
+
+@roles.command()
+@click.argument("role_arn")
+@_as_json
+@click.pass_context
+def who(context: click.Context, role_arn: str, as_json: bool) -> None:
+    """Name the people of the local directory who get a role, and by which rule.
+
+    \b
+    Example:
+      idp roles who arn:aws:iam::111122223333:role/Developer
+    """
+    role = RoleArn.parse(role_arn)
+    database = open_database(context)
+    ruleset = Entitlements(database).current()
+    if ruleset.accounts.find(role.account) is None:
+        raise IdpError(
+            f"The account {role.account} is not registered, so nobody gets {role}.",
+            "See the registered ones with: idp aws account list",
+        )
+    holders = (
+        (person.username, person.display_name, grant.rule)
+        for person in _people(context, database)
+        for grant in evaluate(ruleset, person).grants
+        if grant.role == role
+    )
+    if as_json:
+        _stream_json(holders)
+        return
+    nobody = True
+    for username, display_name, rule in holders:
+        nobody = False
+        click.echo(printable(f"{username} ({display_name}) by rule {rule}"))
+    if nobody:
+        click.echo(f"Nobody of the local directory gets {role}.", err=True)
+
+
+def on_applied(session: Session, applied: Difference) -> None:
+    """The place where applied rules become an audit event, in the transaction that applies them."""
+
+
+def _make_plan(
+    context: click.Context, database: Database, file: BinaryIO, keep: int | None
+) -> Plan:
+    """Compare FILE with the rules in force; of the people concerned, keep the first `keep`."""
+    content = file.read(LARGEST_FILE + 1)
+    template = Template.parse(settings_from(context).aws.role_session_name)
+    with database.reading() as session:
+        made_at, accounts = revision(session), stored_accounts(session)
+        before = stored_rules(session)
+    rules = parse_rules(content, accounts)
+    totals = ImpactTotals()
+    kept: list[PersonImpact] = []
+    people = _people(context, database)
+    old, new = RuleSet(before, accounts), RuleSet(rules, accounts)
+    for person in impact(old, new, people, SessionNames(template)):
+        totals.count(person)
+        if not person.is_nothing and (keep is None or len(kept) < keep):
+            kept.append(person)
+    return Plan(rules, difference(before, rules), tuple(kept), totals, made_at)
+
+
+def _show_plan(made: Plan) -> None:
+    for title, lines in (
+        ("Rules:", list(rule_lines(made.difference))),
+        ("People of the local directory:", list(person_lines(made.people))),
+        ("AWS would refuse:", list(problem_lines(made.people))),
+    ):
+        if lines:
+            click.echo(title)
+            for line in lines:
+                click.secho(printable(line), fg=_COLOURS.get(line.lstrip()[:2]))
+            click.echo()
+    if unnamed := made.totals.concerned - len(made.people):
+        click.echo(f"{unnamed:,} more people are concerned (--all names everyone).")
+    click.echo(summary(made.difference, made.totals))
+
+
+_COLOURS = {"+ ": "green", "~ ": "yellow", "- ": "red"}
+
+
+def _people(context: click.Context, database: Database) -> Iterator[Person]:
+    """Everyone enabled in the local directory, with progress on a terminal."""
+    with database.reading() as session:
+        total = session.scalar(
+            select(func.count()).select_from(LocalUserRow).where(LocalUserRow.disabled_at.is_(None))
+        )
+    with progress_bar() as progress:
+        for count, person in enumerate(_directory(context, database).people(), start=1):
+            yield person
+            if count % 100 == 0 or count == total:
+                progress(STEP, count, total)
+
+
+def _directory(context: click.Context, database: Database) -> LocalDirectory:
+    return LocalDirectory(database, Passwords(settings_from(context).sign_in))
+
+
+def _stream_json(holders: Iterable[tuple[str, str, str]]) -> None:
+    before = "["
+    for username, display_name, rule in holders:
+        entry = {"username": username, "display_name": display_name, "rule": rule}
+        click.echo(before + json.dumps(entry, ensure_ascii=False), nl=False)
+        before = ",\n "
+    click.echo("[]" if before == "[" else "]")
+
+
+def _json(document: object) -> str:
+    return json.dumps(document, ensure_ascii=False, indent=2)

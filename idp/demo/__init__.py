@@ -1,0 +1,1 @@
+"""The demonstration: people, accounts, rules, and a sandbox AWS that knows them."""

@@ -1,0 +1,62 @@
+"""Filling an empty identity provider with the demonstration's company."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from importlib.resources import files
+
+from idp.db import schema
+from idp.db.engine import Database
+from idp.demo.accounts import ACCOUNTS
+from idp.demo.people import PEOPLE
+from idp.directory.local import LocalDirectory
+from idp.directory.passwords import Passwords
+from idp.entitlements.account import Accounts
+from idp.entitlements.rules_file import parse_rules
+from idp.entitlements.store import apply_rules, save_account, stored_accounts, stored_rules
+from idp.keys.store import all_keys, generate_key
+from idp.settings import Settings
+
+
+def prepare_company(settings: Settings, now: datetime) -> None:
+    """Bring the schema up to date, and add whatever of the company is not there yet.
+
+    What somebody changed since the last start is left alone.
+    """
+    database = Database(settings.database_url)
+    try:
+        schema.upgrade(database)
+        with database.writing() as session:
+            if not all_keys(session):
+                generate_key(
+                    session,
+                    settings.keys.folder,
+                    bits=settings.keys.rsa_bits,
+                    common_name=settings.organization,
+                    now=now,
+                    days=settings.keys.certificate_days,
+                )
+            if not len(stored_accounts(session)):
+                for account in ACCOUNTS:
+                    save_account(session, account)
+            if not stored_rules(session):
+                rules = files("idp.demo").joinpath("roles.toml").read_bytes()
+                apply_rules(session, parse_rules(rules, Accounts(ACCOUNTS)))
+        _add_people(LocalDirectory(database, Passwords(settings.sign_in)), now)
+    finally:
+        database.close()
+
+
+def _add_people(directory: LocalDirectory, now: datetime) -> None:
+    known = {person.username for person in directory.people()}
+    for person in PEOPLE:
+        if person.username not in known:
+            directory.add(
+                person.username,
+                display_name=person.display_name,
+                email=person.email,
+                groups=person.groups,
+                attributes=person.attributes,
+                password=person.password,
+                now=now,
+            )

@@ -1,0 +1,23 @@
+"""The names of SAML and XML Signature that the judge reads, spelt out once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+PROTOCOL = "{urn:oasis:names:tc:SAML:2.0:protocol}"
+ASSERTION = "{urn:oasis:names:tc:SAML:2.0:assertion}"
+METADATA = "{urn:oasis:names:tc:SAML:2.0:metadata}"
+SIGNATURE = "{http://www.w3.org/2000/09/xmldsig#}"
+
+AWS_ATTRIBUTES = "https://aws.amazon.com/SAML/Attributes/"
+
+
+def read_instant(text: str | None) -> datetime | None:
+    """An xs:dateTime in UTC as SAML demands it (Core 1.3.3), or None for anything else."""
+    if not text or not text.endswith("Z") or "T" not in text or not text.isascii():
+        return None
+    try:
+        moment = datetime.fromisoformat(text.removesuffix("Z"))
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else None

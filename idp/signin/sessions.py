@@ -1,0 +1,193 @@
+"""Server-side sessions: the browser holds a random token, the database its hash and the person."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import CursorResult, delete, or_, select, update
+from sqlalchemy.orm import Session
+
+from idp.db.engine import Database
+from idp.db.models import PersonRow, SessionRow
+from idp.directory.interface import Directory
+from idp.directory.person import Person
+from idp.directory.person_json import BadPersonDocument, person_from_json, person_to_json
+from idp.settings import SessionSettings
+from idp.signin.people import find_or_add_person
+
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A session as it stands.
+
+    `expires_at` is its absolute end; `factors` are words such as "password"; `person` is what the
+    directory said at `refreshed_at`.
+    """
+
+    token_hash: str
+    person_id: str
+    person: Person
+    authenticated_at: datetime
+    expires_at: datetime
+    refreshed_at: datetime
+    factors: tuple[str, ...]
+    address: str
+
+
+class Sessions:
+    """Opens, finds and ends sessions, held to the idle and absolute time-outs of the settings."""
+
+    def __init__(self, database: Database, settings: SessionSettings) -> None:
+        self._database = database
+        self._idle = timedelta(minutes=settings.idle_minutes)
+        self._longest = timedelta(hours=settings.absolute_hours)
+        self._fresh = timedelta(seconds=settings.refresh_seconds)
+        # Noting each request would cost a write each; a quarter keeps short idle times usable.
+        self._note_every = min(timedelta(minutes=1), self._idle / 4)
+
+    def open(
+        self, person: Person, factors: Sequence[str], address: str, now: datetime
+    ) -> tuple[str, SignedIn]:
+        """A session that is always a new one, and its token: 256 random bits, URL-safe."""
+        token = secrets.token_urlsafe(32)
+        with self._database.writing() as session:
+            row = SessionRow(
+                token_hash=_hash(token),
+                person_id=find_or_add_person(session, person, now),
+                person=person_to_json(person),
+                refreshed_at=now,
+                authenticated_at=now,
+                last_seen_at=now,
+                expires_at=now + self._longest,
+                factors=list(factors),
+                address=address[:64],
+            )
+            session.add(row)
+        return token, _signed_in(row)
+
+    def find(self, session: Session, token: str, now: datetime) -> SignedIn | None:
+        """The live session of a token, by one SELECT in the caller's transaction; else None.
+
+        That the person was here is noted at most once a minute: in the caller's transaction if it
+        is a writing one, else in a short one of its own.
+        """
+        if not _TOKEN.fullmatch(token):
+            return None
+        row = session.scalar(select(SessionRow).where(SessionRow.token_hash == _hash(token)))
+        if row is None or row.expires_at <= now or row.last_seen_at + self._idle <= now:
+            return None
+        try:
+            signed_in = _signed_in(row)
+        except BadPersonDocument:  # written by another version: sign in anew
+            return None
+        if now - row.last_seen_at >= self._note_every:
+            self._note(session, signed_in.token_hash, now)
+        return signed_in
+
+    def refresh(
+        self, signed_in: SignedIn, directories: Iterable[Directory], now: datetime
+    ) -> SignedIn | None:
+        """Read the person again if what we know is older than session.refresh_seconds.
+
+        None, and the session is over, if the person is gone or disabled, or their directory is no
+        longer configured. To be called outside a transaction. Raises DirectoryUnavailable.
+        """
+        if now - signed_in.refreshed_at < self._fresh:
+            return signed_in
+        known = {directory.name: directory for directory in directories}
+        directory = known.get(signed_in.person.directory)
+        person = directory.find(signed_in.person.directory_id) if directory else None
+        if person is None:
+            self.end_by_hash(signed_in.token_hash)
+            return None
+        with self._database.writing() as session:
+            changed = session.execute(
+                update(SessionRow)
+                .where(SessionRow.token_hash == signed_in.token_hash)
+                .values(person=person_to_json(person), refreshed_at=now)
+            )
+            ended_meanwhile = _count(changed) == 0
+        return None if ended_meanwhile else replace(signed_in, person=person, refreshed_at=now)
+
+    def end(self, token: str) -> None:
+        """End the session of a token; nothing happens if there is none."""
+        if _TOKEN.fullmatch(token):
+            self.end_by_hash(_hash(token))
+
+    def end_by_hash(self, token_hash: str) -> None:
+        """End a session by the hash that `SignedIn` holds."""
+        with self._database.writing() as session:
+            session.execute(delete(SessionRow).where(SessionRow.token_hash == token_hash))
+
+    def end_all(self, person_id: str) -> int:
+        """End all sessions of one row of `people`; gives their number."""
+        with self._database.writing() as session:
+            return _count(
+                session.execute(delete(SessionRow).where(SessionRow.person_id == person_id))
+            )
+
+    def list_for(self, person: Person, now: datetime) -> list[SignedIn]:
+        """The person's live sessions, the newest first."""
+        query = (
+            select(SessionRow)
+            .join(PersonRow, PersonRow.id == SessionRow.person_id)
+            .where(
+                PersonRow.directory == person.directory,
+                PersonRow.directory_id == person.directory_id,
+                SessionRow.expires_at > now,
+                SessionRow.last_seen_at > now - self._idle,
+            )
+            .order_by(SessionRow.authenticated_at.desc(), SessionRow.token_hash)
+        )
+        with self._database.reading() as session:
+            return [_signed_in(row) for row in session.scalars(query)]
+
+    def prune(self, now: datetime) -> int:
+        """Delete the sessions that are over; gives their number."""
+        over = or_(SessionRow.expires_at <= now, SessionRow.last_seen_at <= now - self._idle)
+        with self._database.writing() as session:
+            return _count(session.execute(delete(SessionRow).where(over)))
+
+    def _note(self, session: Session, token_hash: str, now: datetime) -> None:
+        seen = (
+            update(SessionRow)
+            .where(
+                SessionRow.token_hash == token_hash,
+                SessionRow.last_seen_at <= now - self._note_every,
+            )
+            .values(last_seen_at=now)
+            .execution_options(synchronize_session=False)
+        )
+        if session.connection().get_execution_options().get("write"):
+            session.execute(seen)
+        else:
+            with self._database.writing() as own:
+                own.execute(seen)
+
+
+def _signed_in(row: SessionRow) -> SignedIn:
+    return SignedIn(
+        token_hash=row.token_hash,
+        person_id=row.person_id,
+        person=person_from_json(row.person),
+        authenticated_at=row.authenticated_at,
+        expires_at=row.expires_at,
+        refreshed_at=row.refreshed_at,
+        factors=tuple(str(factor) for factor in row.factors),
+        address=row.address,
+    )
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _count(result: object) -> int:
+    return result.rowcount if isinstance(result, CursorResult) else 0

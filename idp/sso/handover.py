@@ -1,0 +1,280 @@
+"""Handing a signed-in person over to AWS: from a session and a chosen role to a form that posts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from idp.audit.events import AssertionIssued, AssertionRefused, actor
+from idp.audit.log import AuditLog, Origin
+from idp.aws.arn import RoleArn
+from idp.aws.attributes import AwsSession, aws_attributes
+from idp.aws.destination import check_destination
+from idp.aws.endpoints import SignInEndpoint, in_order, sign_in_endpoint
+from idp.aws.limits import ASSERTION_CHARACTERS, RefusedByAws
+from idp.db.engine import Database
+from idp.entitlements.evaluate import Grants, evaluate
+from idp.entitlements.grant import Grant
+from idp.entitlements.store import Entitlements
+from idp.errors import IdpError
+from idp.keys.ring import KeyRing, ReadyKey
+from idp.saml.response import SignedResponse, Statement, build_response
+from idp.saml.signature import ALGORITHMS
+from idp.settings import Settings
+from idp.signin.sessions import SignedIn
+from idp.sso.names import KeptNames, session_name, source_identity
+from idp.sso.portal import remember_use
+
+_OVER_TLS = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport"
+_WITHOUT_TLS = "urn:oasis:names:tc:SAML:2.0:ac:classes:Password"
+
+
+class RoleNotGranted(IdpError):
+    """A role was asked for that no rule gives to this person."""
+
+    status = 403
+
+
+@dataclass(frozen=True, slots=True)
+class RoleRequest:
+    """What a person asked for: a role's ARN (None: all, for AWS's chooser), and where to land."""
+
+    role: str | None
+    partition: str | None = None
+    destination: str = ""
+    endpoint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PostForm:
+    """The form that the browser posts to AWS (SAML bindings 3.5), and what its page shows."""
+
+    acs: str
+    saml_response: str
+    relay_state: str
+    grants: tuple[Grant, ...]
+    endpoint: str
+
+
+class Handover:
+    """Makes assertions for AWS. One instance serves a process; it keeps no state of a person."""
+
+    def __init__(
+        self,
+        database: Database,
+        settings: Settings,
+        entitlements: Entitlements,
+        keys: KeyRing,
+        audit: AuditLog,
+    ) -> None:
+        self._database = database
+        self._settings = settings
+        self._entitlements = entitlements
+        self._keys = keys
+        self._audit = audit
+        self._names = KeptNames(database)
+        self._algorithm = ALGORITHMS[settings.saml.digest]
+
+    def grants_of(self, session: Session, signed_in: SignedIn) -> Grants:
+        """What the person may assume now."""
+        return evaluate(self._entitlements.ruleset(session), signed_in.person)
+
+    def open_role(
+        self,
+        session: Session,
+        signed_in: SignedIn,
+        request: RoleRequest,
+        origin: Origin,
+        now: datetime,
+    ) -> PostForm:
+        """The whole way from a choice to a form: grant, names, assertion, signature, audit row.
+
+        Raises RoleNotGranted, RefusedByAws, SessionNameTaken and others of IdpError; then nothing
+        was signed, and the refusal stands in the audit trail.
+        """
+        try:
+            grants = self._chosen(self.grants_of(session, signed_in), request)
+            session.rollback()
+            endpoint = self._endpoint(grants, request)
+            relay_state = self._relay_state(grants[0].role.partition, request.destination)
+            aws = self._aws_session(grants, signed_in, now)
+            statement = self._statement(aws, endpoint, signed_in, now)
+            ready = self._keys.active()
+            response = self._signed(statement, ready)
+        except IdpError as refusal:
+            self._record_refusal(signed_in, request, refusal, origin)
+            raise
+        self._record_issue(signed_in, aws, statement, response, ready, origin, now)
+        return PostForm(
+            endpoint.acs, response.form_value(), relay_state, tuple(grants), endpoint.code
+        )
+
+    def _chosen(self, grants: Grants, request: RoleRequest) -> Sequence[Grant]:
+        if request.role is not None:
+            for grant in grants.grants:
+                if str(grant.role) == request.role:
+                    return [grant]
+            raise RoleNotGranted(
+                "This role is not yours to take, or it does not exist.",
+                f"Choose one in the portal, or ask {self._settings.aws.contact}.",
+            )
+        partition = request.partition or (grants.grants[0].role.partition if grants.grants else "")
+        chosen = [grant for grant in grants.grants if grant.role.partition == partition]
+        if not chosen:
+            raise RoleNotGranted(
+                "You have no role there.", f"Ask {self._settings.aws.contact} for one."
+            )
+        return chosen
+
+    def endpoints_for(self, grant: Grant) -> list[SignInEndpoint]:
+        """The sign-in endpoints that a role can be opened through, in the configured order."""
+        aws = self._settings.aws
+        partition = grant.role.partition
+        return [
+            sign_in_endpoint(
+                partition, code, provider_id=grant.provider_id, sandbox_url=aws.sandbox_url
+            )
+            for code in in_order(aws.endpoints, partition)
+        ]
+
+    def _endpoint(self, grants: Sequence[Grant], request: RoleRequest) -> SignInEndpoint:
+        """The endpoint asked for, or else the first of the configured ones.
+
+        With several roles it is never a provider-specific one, which is of one account only.
+        """
+        aws = self._settings.aws
+        partition = grants[0].role.partition
+        code = request.endpoint or in_order(aws.endpoints, partition)[0]
+        one_account = len({grant.role.account for grant in grants}) == 1
+        provider_id = grants[0].provider_id if one_account else None
+        return sign_in_endpoint(
+            partition, code, provider_id=provider_id, sandbox_url=aws.sandbox_url
+        )
+
+    def _relay_state(self, partition: str, destination: str) -> str:
+        aws = self._settings.aws
+        if destination:
+            return check_destination(destination, partition=partition, sandbox_url=aws.sandbox_url)
+        return aws.destination
+
+    def _aws_session(
+        self, grants: Sequence[Grant], signed_in: SignedIn, now: datetime
+    ) -> AwsSession:
+        aws = self._settings.aws
+        name = session_name(aws.role_session_name, signed_in.person)
+        identity = source_identity(aws.source_identity, signed_in.person)
+        self._names.claim_session_name(name, signed_in.person_id, now)
+        tags, transitive = _tags_common_to_all(grants)
+        return AwsSession(
+            roles=[(grant.role, grant.provider) for grant in grants],
+            session_name=name,
+            duration=min(grant.duration for grant in grants),
+            source_identity=identity,
+            tags=tags,
+            transitive=transitive,
+        )
+
+    def _statement(
+        self, aws: AwsSession, endpoint: SignInEndpoint, signed_in: SignedIn, now: datetime
+    ) -> Statement:
+        saml = self._settings.saml
+        session_index = hashlib.sha256(
+            f"{signed_in.token_hash} {endpoint.audience}".encode()
+        ).hexdigest()
+        return Statement(
+            issuer=self._settings.entity_id,
+            recipient=endpoint.acs,
+            audience=endpoint.audience,
+            name_id=self._names.name_id(
+                saml.name_id_format, signed_in.person, signed_in.person_id, endpoint.audience
+            ),
+            attributes=aws_attributes(aws),
+            authn_instant=signed_in.authenticated_at,
+            authn_context=_OVER_TLS if self._settings.server.secure else _WITHOUT_TLS,
+            session_index="_" + session_index[:40],
+            issue_instant=now,
+            lifetime=timedelta(seconds=saml.assertion_seconds),
+            clock_skew=timedelta(seconds=saml.clock_skew_seconds),
+        )
+
+    def _signed(self, statement: Statement, ready: ReadyKey) -> SignedResponse:
+        response = build_response(
+            statement,
+            ready.signer,
+            self._algorithm,
+            sign_response=self._settings.saml.sign_response,
+        )
+        if len(response.form_value()) > ASSERTION_CHARACTERS:
+            raise RefusedByAws(
+                f"The response would be longer than the {ASSERTION_CHARACTERS:,} characters that "
+                "AWS takes: too many roles in one assertion.",
+                'Set aws.role_choice = "portal", which sends one role at a time.',
+            )
+        return response
+
+    def _record_issue(
+        self,
+        signed_in: SignedIn,
+        aws: AwsSession,
+        statement: Statement,
+        response: SignedResponse,
+        ready: ReadyKey,
+        origin: Origin,
+        now: datetime,
+    ) -> None:
+        event = AssertionIssued(
+            actor=actor(signed_in.person),
+            session=signed_in.token_hash[:12],
+            assertion_id=response.assertion_id,
+            response_id=response.response_id,
+            service_provider=statement.audience,
+            recipient=statement.recipient,
+            roles=tuple(str(role) for role, _ in aws.roles),
+            session_name=aws.session_name,
+            source_identity=aws.source_identity,
+            name_id=statement.name_id.value,
+            duration=aws.duration,
+            tags=tuple(aws.tags),
+            key=ready.key.fingerprint,
+        )
+        with self._database.writing() as session:
+            self._audit.append(session, event, origin)
+            if len(aws.roles) == 1:
+                remember_use(session, signed_in.person_id, str(aws.roles[0][0]), now)
+
+    def _record_refusal(
+        self, signed_in: SignedIn, request: RoleRequest, refusal: IdpError, origin: Origin
+    ) -> None:
+        event = AssertionRefused(
+            actor=actor(signed_in.person),
+            session=signed_in.token_hash[:12],
+            role=_role_for_the_record(request.role),
+            reason=f"{type(refusal).__name__}: {refusal.message}",
+        )
+        self._audit.record(event, origin)
+
+
+def _tags_common_to_all(
+    grants: Sequence[Grant],
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Tags hold for every role of an assertion, so only those that all grants agree on are sent."""
+    first, *others = grants
+    tags = {
+        key: value
+        for key, value in first.tags.items()
+        if all(other.tags.get(key) == value for other in others)
+    }
+    return tags, tuple(key for key in first.transitive if key in tags)
+
+
+def _role_for_the_record(text: str | None) -> str:
+    if text is None:
+        return "(all)"
+    try:
+        return str(RoleArn.parse(text))
+    except IdpError:
+        return "(no role ARN)"

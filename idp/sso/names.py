@@ -1,0 +1,170 @@
+"""The names by which a service provider knows a person, and the promise that they stay theirs."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from functools import lru_cache
+from typing import TypeVar
+
+from sqlalchemy import select
+
+from idp.aws.limits import RefusedByAws, check_session_name, check_source_identity
+from idp.db.engine import Database
+from idp.db.insert import insert_if_absent
+from idp.db.models import NameIdRow, SessionNameRow
+from idp.directory.person import Person
+from idp.entitlements.template import Template
+from idp.errors import IdpError
+from idp.saml.ids import new_id
+from idp.saml.response import NAME_ID_FORMATS, NameId
+from idp.settings import NameIdFormat
+
+REMEMBERED = 20_000
+
+_Key = TypeVar("_Key")
+
+
+class SessionNameTaken(IdpError):
+    """Somebody else's sessions in AWS already go by this name."""
+
+    status = 409
+
+
+class NoEmail(IdpError):
+    """NameIDs are e-mail addresses by the settings, and the directory knows none."""
+
+    status = 409
+
+
+def session_name(template: str, person: Person) -> str:
+    """The person's RoleSessionName from a template; a value is refused, never mended.
+
+    Raises RefusedByAws naming the setting, MissingAttribute naming the attribute.
+    """
+    value = _parsed(template).render(person)
+    try:
+        check_session_name(value)
+    except RefusedByAws as refusal:
+        raise _blaming(refusal, "aws.role_session_name", template, person) from None
+    return value
+
+
+def source_identity(template: str, person: Person) -> str | None:
+    """The person's SourceIdentity from a template, None if that is empty.
+
+    Raises as session_name does.
+    """
+    if not template:
+        return None
+    value = _parsed(template).render(person)
+    try:
+        check_source_identity(value)
+    except RefusedByAws as refusal:
+        raise _blaming(refusal, "aws.source_identity", template, person) from None
+    return value
+
+
+@lru_cache(maxsize=16)
+def _parsed(template: str) -> Template:
+    return Template.parse(template)
+
+
+def _blaming(refusal: RefusedByAws, setting: str, template: str, person: Person) -> RefusedByAws:
+    return RefusedByAws(
+        f"{refusal.message} It was made from {setting} = {template!r} for {person.username!r} "
+        f"of directory {person.directory!r}.",
+        "Correct the attribute in the directory, or name another one in the setting.",
+    )
+
+
+class KeptNames:
+    """Names that are given once and kept: RoleSessionNames and persistent NameIDs.
+
+    They never change after they are made, so each process remembers those it has seen.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._owners: dict[str, str] = {}
+        self._name_ids: dict[tuple[str, str], str] = {}
+
+    def claim_session_name(self, name: str, person_id: str, now: datetime) -> None:
+        """Make sure that `name`, whatever its case, is this person's and nobody else's.
+
+        The first to use a name keeps it. Raises SessionNameTaken.
+        """
+        key = name.casefold()
+        owner = self._owners.get(key)
+        if owner is None:
+            owner = self._find_or_claim(key, person_id, now)
+            _remember(self._owners, key, owner)
+        if owner != person_id:
+            raise SessionNameTaken(
+                f"The session name {name!r} already belongs to another person, "
+                "and CloudTrail could not tell the two apart.",
+                "An administrator must make aws.role_session_name differ for each person.",
+            )
+
+    def _find_or_claim(self, key: str, person_id: str, now: datetime) -> str:
+        query = select(SessionNameRow.person_id).where(SessionNameRow.name_key == key)
+        with self._database.reading() as session:
+            owner = session.scalar(query)
+        if owner is None:
+            with self._database.writing() as session:
+                insert_if_absent(
+                    session, SessionNameRow, name_key=key, person_id=person_id, claimed_at=now
+                )
+                owner = session.scalars(query).one()
+        return owner
+
+    def name_id(
+        self, name_format: NameIdFormat, person: Person, person_id: str, audience: str
+    ) -> NameId:
+        """The person's NameID at the service provider `audience`.
+
+        A persistent one is random, made at first use, and another one at each service provider
+        (SAML core 8.3.7). Raises NoEmail.
+        """
+        uri = NAME_ID_FORMATS[name_format]
+        if name_format == "transient":
+            return NameId(new_id(), uri)
+        if name_format == "unspecified":
+            return NameId(person.username, uri)
+        if name_format == "emailAddress":
+            if not person.email:
+                raise NoEmail(
+                    f"{person.username!r} has no e-mail address, and saml.name_id_format "
+                    "asks for one.",
+                    "Add it in the directory.",
+                )
+            return NameId(person.email, uri)
+        value = self._name_ids.get((person_id, audience))
+        if value is None:
+            value = self._find_or_make_name_id(person_id, audience)
+            _remember(self._name_ids, (person_id, audience), value)
+        return NameId(value, uri)
+
+    def _find_or_make_name_id(self, person_id: str, audience: str) -> str:
+        query = select(NameIdRow.value).where(
+            NameIdRow.person_id == person_id, NameIdRow.service_provider == audience
+        )
+        with self._database.reading() as session:
+            value = session.scalar(query)
+        if value is None:
+            with self._database.writing() as session:
+                insert_if_absent(
+                    session,
+                    NameIdRow,
+                    person_id=person_id,
+                    service_provider=audience,
+                    value=secrets.token_hex(20),
+                )
+                value = session.scalars(query).one()
+        return value
+
+
+def _remember(memory: dict[_Key, str], key: _Key, value: str) -> None:
+    if len(memory) >= REMEMBERED:
+        memory.clear()
+    memory[key] = value

@@ -1,0 +1,133 @@
+"""Opening a role: from the portal, or by a link to a role and a console page."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from idp.aws.destination import check_destination
+from idp.aws.endpoints import PARTITIONS
+from idp.entitlements.grant import Grant
+from idp.signin.sessions import SignedIn
+from idp.sso.handover import PostForm, RoleRequest
+from idp.web.fields import BadField, form_field, query_field
+from idp.web.parts import parts
+from idp.web.portal import LONGEST_ARN
+from idp.web.security import let_forms_go_to
+from idp.web.visitor import origin, signed_in
+
+blueprint = Blueprint("aws", __name__)
+
+
+@blueprint.post("/aws")
+def open_role() -> Response | str:
+    """A choice made in the portal."""
+    wanted = RoleRequest(
+        role=form_field("role", longest=LONGEST_ARN) or None,
+        partition=form_field("partition", longest=20) or None,
+        destination=form_field("destination", longest=4000),
+        endpoint=form_field("endpoint", longest=40),
+    )
+    if wanted.role is None and wanted.partition is None:
+        raise BadField("No role was chosen.", "Choose one in the portal.")
+    own = parts()
+    with own.database.reading() as db:
+        person = signed_in(db)
+        if person is None:
+            return redirect(url_for("sign_in.page"), 303)
+        return _assertion_page(db, person, wanted)
+
+
+@blueprint.get("/aws")
+def deep_link() -> Response | str:
+    """A link such as /aws?account=dev&role=Admin&destination=https://….
+
+    `account` is an alias or number, `role` a name or ARN. Without a role that is named clearly,
+    the portal opens with those that fit.
+    """
+    own = parts()
+    account = query_field("account", longest=70)
+    role = query_field("role", longest=LONGEST_ARN)
+    partition = query_field("partition", longest=20)
+    destination = query_field("destination", longest=4000)
+    endpoint = query_field("endpoint", longest=40)
+    if destination:
+        check_destination(destination, sandbox_url=own.settings.aws.sandbox_url)
+    with own.database.reading() as db:
+        person = signed_in(db)
+        if person is None:
+            here = request.full_path.rstrip("?")
+            return redirect(url_for("sign_in.page", next=request.script_root + here), 303)
+        if partition and not role and not account:
+            everything = RoleRequest(None, partition, destination, endpoint)
+            return _assertion_page(db, person, everything)
+        fitting = _fitting(own.handover.grants_of(db, person).grants, account, role)
+        if len(fitting) == 1:
+            wanted = RoleRequest(str(fitting[0].role), None, destination, endpoint)
+            return _assertion_page(db, person, wanted)
+        if role and not fitting:
+            return _assertion_page(db, person, RoleRequest(role, None, destination, endpoint))
+    search = " ".join(word for word in (account, role) if word)
+    return redirect(url_for("portal.page", q=search or None, destination=destination or None), 303)
+
+
+def _fitting(grants: tuple[Grant, ...], account: str, role: str) -> list[Grant]:
+    return [
+        grant
+        for grant in grants
+        if (
+            not account
+            or account.casefold() in (grant.account_alias.casefold(), grant.role.account)
+        )
+        and (
+            not role
+            or role in (str(grant.role), grant.role.name, grant.role.path + grant.role.name)
+        )
+    ]
+
+
+def _assertion_page(db: Session, person: SignedIn, wanted: RoleRequest) -> str:
+    """The page that posts the assertion; its forms can go to AWS alone."""
+    own = parts()
+    form = own.handover.open_role(db, person, wanted, origin(), own.now())
+    let_forms_go_to(*_form_targets(form))
+    first = form.grants[0]
+    several = len(form.grants) > 1
+    return render_template(
+        "assertion.html",
+        person=person.person,
+        acs=form.acs,
+        saml_response=form.saml_response,
+        relay_state=form.relay_state,
+        role_name=f"{len(form.grants)} roles" if several else first.role.name,
+        role_arn=wanted.role or "",
+        partition=wanted.partition or "",
+        account_alias=PARTITIONS[first.role.partition].label if several else first.account_alias,
+        account_number="" if several else first.role.account,
+        destination=wanted.destination,
+        expires_minutes=own.settings.saml.assertion_seconds // 60,
+        other_endpoints=[
+            (endpoint.code, endpoint.label)
+            for endpoint in own.handover.endpoints_for(first)
+            if endpoint.code != form.endpoint
+        ],
+    )
+
+
+def _form_targets(form: PostForm) -> tuple[str, ...]:
+    """The ACS, and the hosts that AWS redirects the posted form to.
+
+    Chromium holds every redirect that follows a form to form-action, and AWS answers the post
+    with a redirect from its sign-in to its console.
+    """
+    sandbox = parts().settings.aws.sandbox_url
+    if sandbox:
+        port = urlsplit(sandbox).port
+        return (form.acs, f"http://localhost:{port}")
+    partition = PARTITIONS[form.grants[0].role.partition]
+    console = partition.console_domain
+    sign_in = partition.sign_in_host
+    return (form.acs, f"https://*.{sign_in}", f"https://{console}", f"https://*.{console}")

@@ -1,0 +1,151 @@
+"""Signing in and out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, make_response, redirect, render_template, session, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from idp.audit.events import SessionEnded, actor
+from idp.signin.journey import SignInRefused, sign_in
+from idp.signin.sessions import SignedIn
+from idp.signin.throttle import TooManyAttempts
+from idp.web.fields import form_field, query_field
+from idp.web.parts import parts
+from idp.web.recording import sign_in_recorder
+from idp.web.visitor import (
+    browser_cookie,
+    drop_cookie,
+    origin,
+    request_cookie,
+    session_cookie,
+    set_cookie,
+    signed_in,
+)
+
+blueprint = Blueprint("sign_in", __name__)
+
+_BROWSER_REMEMBERED = 400 * 24 * 3600  # seconds; the longest that browsers keep a cookie
+_OWN_PAGE = re.compile(r"/(?:aws)?(?:\?[\x21-\x7e]*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What the form says about the last attempt."""
+
+    heading: str
+    text: str
+
+
+@blueprint.get("/sign-in")
+def page() -> AnyResponse | str:
+    """The form; somebody who is signed in already goes on to where they wanted."""
+    wanted = _own_page(query_field("next", longest=4000))
+    with parts().database.reading() as db:
+        if signed_in(db):
+            return redirect(wanted or url_for("portal.page"), 303)
+    return _form("", wanted, None)
+
+
+@blueprint.post("/sign-in")
+def submit() -> AnyResponse:
+    """Check the password and open a session."""
+    own = parts()
+    username = form_field("username", longest=1000, verbatim=True)
+    password = form_field("password", longest=10_000, verbatim=True)
+    wanted = _own_page(form_field("next", longest=4000))
+    where = origin()
+    try:
+        result = sign_in(
+            username,
+            password,
+            address=where.address,
+            browser=request_cookie(browser_cookie(own.settings)) or None,
+            now=own.now(),
+            directories=tuple(own.directories.values()),
+            throttle=own.throttle,
+            sessions=own.sessions,
+            browser_tokens=own.browser_tokens,
+            record=sign_in_recorder(own.audit, where),
+        )
+    except SignInRefused as refusal:
+        return _refused(username, wanted, Problem("You are not signed in", str(refusal)), 401)
+    except TooManyAttempts as refusal:
+        problem = Problem("Too many attempts", str(refusal))
+        response = _refused(username, wanted, problem, 429)
+        response.headers["Retry-After"] = str(refusal.retry_after)
+        return response
+    session.clear()  # a new form token too, so that nothing from before the sign-in lives on
+    onward: AnyResponse = redirect(wanted or _first_page(result.signed_in), 303)
+    set_cookie(onward, session_cookie(own.settings), result.token)
+    set_cookie(
+        onward,
+        browser_cookie(own.settings),
+        result.browser_token,
+        max_age=_BROWSER_REMEMBERED,
+    )
+    return onward
+
+
+@blueprint.post("/sign-out")
+def sign_out() -> str | AnyResponse:
+    """End the session on the server and in the browser."""
+    own = parts()
+    token = request_cookie(session_cookie(own.settings))
+    with own.database.reading() as db:
+        found = own.sessions.find(db, token, own.now()) if token else None
+    if found:
+        own.sessions.end(token)
+        event = SessionEnded(
+            actor=actor(found.person), session=found.token_hash[:12], reason="signed_out"
+        )
+        own.audit.record(event, origin())
+    session.clear()
+    response = redirect(url_for("sign_in.signed_out"), 303)
+    drop_cookie(response, session_cookie(own.settings))
+    return response
+
+
+@blueprint.get("/signed-out")
+def signed_out() -> str:
+    """Says what signing out here does, and what it does not."""
+    return render_template("signed_out.html")
+
+
+def _form(username: str, wanted: str, problem: Problem | None) -> str:
+    return render_template(
+        "sign_in.html",
+        username=username,
+        next=wanted,
+        problem=problem,
+        demo_people=parts().demo_people,
+    )
+
+
+def _refused(username: str, wanted: str, problem: Problem, status: int) -> Response:
+    shown = username if username.isprintable() and len(username) <= 128 else ""
+    return make_response(_form(shown, wanted, problem), status)
+
+
+def _first_page(person: SignedIn) -> str:
+    """Straight to AWS for somebody with one role, or if AWS is to ask which; else the portal."""
+    own = parts()
+    with own.database.reading() as db:
+        grants = own.handover.grants_of(db, person).grants
+    if len(grants) == 1:
+        return url_for("aws.deep_link", role=str(grants[0].role))
+    partitions = {grant.role.partition for grant in grants}
+    if own.settings.aws.role_choice == "aws" and len(partitions) == 1:
+        return url_for("aws.deep_link", partition=partitions.pop())
+    return url_for("portal.page")
+
+
+def _own_page(path: str) -> str:
+    """The page to go to after signing in: one of ours, never another site's."""
+    root = url_for("portal.page")
+    if not path.startswith(root):
+        return ""
+    inside = "/" + path.removeprefix(root)
+    return path if _OWN_PAGE.fullmatch(inside) else ""
