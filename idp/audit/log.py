@@ -20,6 +20,7 @@ from idp.db.engine import Database
 from idp.db.models import AuditEventRow, AuditHeadRow
 
 GENESIS = "0" * 64
+LONGEST_ACTOR = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +57,11 @@ class AuditLog:
             seq=head.seq + 1,
             at=self._now(),
             type=event.type,
-            actor=event.actor,
+            actor=_readable(event.actor),
             address=origin.address,
             request_id=origin.request_id,
             assertion_id=event.assertion_id if isinstance(event, AssertionIssued) else None,
-            detail=json.dumps(event.detail(), sort_keys=True, ensure_ascii=False),
+            detail=json.dumps(event.detail(), sort_keys=True),
             previous_hash=head.hash,
         )
         row.hash = row_hash(row)
@@ -81,5 +82,14 @@ def row_hash(row: AuditEventRow) -> str:
         row.assertion_id,
         row.detail,
     ]
-    text = json.dumps(columns, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+    text = json.dumps(columns, separators=(",", ":"))
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def _readable(actor: str) -> str:
+    """A name as a terminal and every database can take it: what is invisible is escaped."""
+    shown = "".join(
+        character if character.isprintable() else ascii(character)[1:-1]
+        for character in actor[:LONGEST_ACTOR]
+    )
+    return shown[:LONGEST_ACTOR]

@@ -9,8 +9,12 @@ from dataclasses import asdict, fields
 import click
 from sqlalchemy.orm import Session
 
+from idp.audit.events import AdminActed
+from idp.audit.log import AuditLog
 from idp.aws.arn import PARTITIONS
+from idp.cli.acting import acting_admin, command_origin
 from idp.cli.context import open_database
+from idp.db.engine import Database
 from idp.entitlements.account import Account, Accounts, check_account
 from idp.entitlements.rules_file import accounts_named
 from idp.entitlements.store import delete_account, save_account, stored_accounts, stored_rules
@@ -90,7 +94,8 @@ def add(
     """
     wanted = Account(number, alias, partition, provider, provider_id, profile, access_role)
     check_account(wanted)
-    with open_database(context).writing() as session:
+    database = open_database(context)
+    with database.writing() as session:
         accounts = stored_accounts(session)
         known = accounts.find(number)
         if known == wanted:
@@ -101,7 +106,8 @@ def add(
             _refuse_silent_change(known, wanted, update)
             _refuse_while_named(session, accounts, known, wanted)
         save_account(session, wanted)
-        on_account_changed(session, "account.changed" if known else "account.added", wanted)
+        action = "account.changed" if known else "account.added"
+        on_account_changed(session, database, action, wanted)
     click.echo(f"{'Changed' if known else 'Registered'} account {number} ({alias}).")
 
 
@@ -140,7 +146,8 @@ def remove(context: click.Context, number_or_alias: str, force: bool) -> None:
     Example:
       idp aws account remove dev
     """
-    with open_database(context).writing() as session:
+    database = open_database(context)
+    with database.writing() as session:
         accounts = stored_accounts(session)
         known = accounts.find(number_or_alias)
         if known is None:
@@ -155,17 +162,21 @@ def remove(context: click.Context, number_or_alias: str, force: bool) -> None:
                 "Change those rules first, or give --force.",
             )
         delete_account(session, known.number)
-        on_account_changed(session, "account.removed", known)
+        on_account_changed(session, database, "account.removed", known)
     click.echo(f"Removed account {known.number} ({known.alias}).")
     if naming:
         click.echo(f"It is still named by {_listed(naming)}, which give nothing there.", err=True)
 
 
-def on_account_changed(session: Session, action: str, changed: Account) -> None:
-    """The place where a change becomes an audit event, in the transaction that makes it.
+def on_account_changed(session: Session, database: Database, action: str, changed: Account) -> None:
+    """Record the change in the audit trail, in the transaction that makes it.
 
     `action` is "account.added", "account.changed" or "account.removed".
     """
+    event = AdminActed(
+        actor=acting_admin(), action=action, subject=changed.number, changes=_document(changed)
+    )
+    AuditLog(database).append(session, event, command_origin())
 
 
 def _refuse_taken_alias(wanted: Account, accounts: Accounts) -> None:

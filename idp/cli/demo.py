@@ -20,6 +20,9 @@ from idp.demo.company import prepare_company
 from idp.demo.people import PEOPLE
 from idp.demo.sandbox_accounts import register_accounts
 from idp.demo.supervisor import AskedToLeave, Supervisor
+from idp.directory.local import LocalDirectory
+from idp.directory.passwords import Passwords
+from idp.entitlements.evaluate import evaluate
 from idp.entitlements.store import Entitlements
 from idp.errors import IdpError
 from idp.keys.publication import publish_metadata
@@ -106,9 +109,12 @@ def _register(settings: Settings) -> None:
         with database.reading() as session:
             metadata = publish_metadata(session, settings, utc_now())
             ruleset = Entitlements(database).ruleset(session)
+        directory = LocalDirectory(database, Passwords(settings.sign_in))
+        granted = [evaluate(ruleset, person) for person in directory.people()]
     finally:
         database.close()
-    register_accounts(settings.aws.sandbox_url, metadata.xml, ACCOUNTS, ruleset.named_roles())
+    roles = {outcome.role for found in granted for outcome in (*found.grants, *found.problems)}
+    register_accounts(settings.aws.sandbox_url, metadata.xml, ACCOUNTS, roles)
 
 
 def _tell(settings: Settings, data: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,7 +12,10 @@ import click
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from idp.audit.events import AdminActed
+from idp.audit.log import AuditLog
 from idp.aws.arn import RoleArn
+from idp.cli.acting import acting_admin, command_origin
 from idp.cli.context import open_database, settings_from
 from idp.cli.progress import progress_bar
 from idp.db.engine import Database
@@ -21,23 +23,18 @@ from idp.db.models import LocalUserRow
 from idp.directory.local import LocalDirectory, NoSuchUser
 from idp.directory.passwords import Passwords
 from idp.directory.person import Person
-from idp.entitlements.difference import Difference, difference
 from idp.entitlements.evaluate import evaluate
 from idp.entitlements.explain import explain as explain_rules
 from idp.entitlements.explain_words import explanation_document, story
-from idp.entitlements.impact import ImpactTotals, PersonImpact, SessionNames, impact
+from idp.entitlements.plan import Plan, make_plan, recorded_changes
 from idp.entitlements.plan_words import (
-    person_lines,
     plan_document,
+    plan_lines,
     printable,
-    problem_lines,
     rule_columns,
-    rule_lines,
-    summary,
 )
-from idp.entitlements.rule import RoleRule, to_document
+from idp.entitlements.rule import to_document
 from idp.entitlements.rules_file import LARGEST_FILE, format_rules, parse_rules
-from idp.entitlements.ruleset import RuleSet
 from idp.entitlements.store import (
     Entitlements,
     apply_planned,
@@ -70,17 +67,6 @@ def roles() -> None:
     """
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A rules file held against the rules in force at the revision `made_at`."""
-
-    rules: tuple[RoleRule, ...]
-    difference: Difference
-    people: tuple[PersonImpact, ...]
-    totals: ImpactTotals
-    made_at: int
-
-
 @roles.command()
 @click.argument("file", type=click.File("rb"))
 @_as_json
@@ -98,9 +84,9 @@ def plan(
       idp roles plan roles.toml --exit-code --json
     """
     keep = None if as_json or everyone else PEOPLE_SHOWN
-    made = _make_plan(context, open_database(context), file, keep)
+    made, _ = _planned(context, open_database(context), file, keep)
     if as_json:
-        click.echo(_json(plan_document(made.difference, made.people, made.totals)))
+        click.echo(_json(plan_document(made)))
     else:
         _show_plan(made)
     context.exit(1 if exit_code and not made.difference.empty else 0)
@@ -124,7 +110,7 @@ def apply(context: click.Context, file: BinaryIO, everyone: bool, yes: bool) -> 
     if file is sys.stdin.buffer and not yes:
         raise click.UsageError("Rules read from standard input need --yes: nobody can be asked.")
     database = open_database(context)
-    made = _make_plan(context, database, file, None if everyone else PEOPLE_SHOWN)
+    made, made_at = _planned(context, database, file, None if everyone else PEOPLE_SHOWN)
     _show_plan(made)
     if made.difference.empty:
         return
@@ -132,8 +118,8 @@ def apply(context: click.Context, file: BinaryIO, everyone: bool, yes: bool) -> 
         click.echo("Nothing was changed.")
         context.exit(1)
     with database.writing() as session:
-        apply_planned(session, made.rules, made.made_at)
-        on_applied(session, made.difference)
+        apply_planned(session, made.rules, made_at)
+        on_applied(session, database, made)
     click.echo("Applied.")
 
 
@@ -250,45 +236,34 @@ def who(context: click.Context, role_arn: str, as_json: bool) -> None:
         click.echo(f"Nobody of the local directory gets {role}.", err=True)
 
 
-def on_applied(session: Session, applied: Difference) -> None:
-    """The place where applied rules become an audit event, in the transaction that applies them."""
+def on_applied(session: Session, database: Database, applied: Plan) -> None:
+    """Record the change in the audit trail, in the transaction that makes it."""
+    event = AdminActed(
+        actor=acting_admin(),
+        action="roles.applied",
+        subject="role rules",
+        changes=recorded_changes(applied),
+    )
+    AuditLog(database).append(session, event, command_origin())
 
 
-def _make_plan(
+def _planned(
     context: click.Context, database: Database, file: BinaryIO, keep: int | None
-) -> Plan:
-    """Compare FILE with the rules in force; of the people concerned, keep the first `keep`."""
+) -> tuple[Plan, int]:
+    """FILE held against the rules in force, and the revision that these have."""
     content = file.read(LARGEST_FILE + 1)
     template = Template.parse(settings_from(context).aws.role_session_name)
     with database.reading() as session:
         made_at, accounts = revision(session), stored_accounts(session)
         before = stored_rules(session)
-    rules = parse_rules(content, accounts)
-    totals = ImpactTotals()
-    kept: list[PersonImpact] = []
+    after = parse_rules(content, accounts)
     people = _people(context, database)
-    old, new = RuleSet(before, accounts), RuleSet(rules, accounts)
-    for person in impact(old, new, people, SessionNames(template)):
-        totals.count(person)
-        if not person.is_nothing and (keep is None or len(kept) < keep):
-            kept.append(person)
-    return Plan(rules, difference(before, rules), tuple(kept), totals, made_at)
+    return make_plan(before, after, accounts, people, template, keep), made_at
 
 
 def _show_plan(made: Plan) -> None:
-    for title, lines in (
-        ("Rules:", list(rule_lines(made.difference))),
-        ("People of the local directory:", list(person_lines(made.people))),
-        ("AWS would refuse:", list(problem_lines(made.people))),
-    ):
-        if lines:
-            click.echo(title)
-            for line in lines:
-                click.secho(printable(line), fg=_COLOURS.get(line.lstrip()[:2]))
-            click.echo()
-    if unnamed := made.totals.concerned - len(made.people):
-        click.echo(f"{unnamed:,} more people are concerned (--all names everyone).")
-    click.echo(summary(made.difference, made.totals))
+    for line in plan_lines(made):
+        click.secho(printable(line), fg=_COLOURS.get(line.lstrip()[:2]))
 
 
 _COLOURS = {"+ ": "green", "~ ": "yellow", "- ": "red"}

@@ -88,7 +88,8 @@ def plan_import(
         if number % _PAGE == 0:
             progress("Reading", number, None)
     progress("Reading", len(rows) + len(problems), len(rows) + len(problems))
-    there = [row for row in rows if row.key in _known_keys(database, rows)]
+    known = _known_keys(database, rows)
+    there = [row for row in rows if row.key in known]
     if not update:
         problems.extend(BadLine(row.line, _taken(row)) for row in there)
     if problems:

@@ -64,13 +64,13 @@ class RuleOutcome:
 
     @property
     def close(self) -> int:
-        """How close a rule that gives nothing came; 0 is not at all.
+        """How close a rule came to giving more than it does; 0 is not at all.
 
         A match that leads outside the accounts is closest, then conditions met, and a near miss in
         spelling counts as one.
         """
         if self.failed is None:
-            return 0 if self.roles or not self.outside else self.asked + 1
+            return self.asked + 1 if self.outside else 0
         return self.met + (1 if self.failed.hint else 0)
 
 
@@ -83,7 +83,7 @@ def explain(ruleset: RuleSet, person: Person) -> tuple[RuleOutcome, ...]:
 
 
 def came_close(outcomes: tuple[RuleOutcome, ...]) -> tuple[RuleOutcome, ...]:
-    """The rules that gave nothing and came close, closest first."""
+    """The rules that could have given more and came close, closest first."""
     close = [outcome for outcome in outcomes if outcome.close]
     return tuple(sorted(close, key=lambda outcome: (outcome.asked - outcome.met, -outcome.close)))
 

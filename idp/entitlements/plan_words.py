@@ -8,6 +8,7 @@ from typing import Any
 
 from idp.entitlements.difference import Difference
 from idp.entitlements.impact import ImpactTotals, PersonImpact
+from idp.entitlements.plan import Plan
 from idp.entitlements.rule import RoleRule, to_document
 
 
@@ -18,7 +19,23 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
 
 
-def rule_lines(found: Difference) -> Iterator[str]:
+def plan_lines(plan: Plan) -> Iterator[str]:
+    """The plan line by line, as an administrator reads it; the last line sums it up."""
+    for title, lines in (
+        ("Rules:", list(_rule_lines(plan.difference))),
+        ("People of the local directory:", list(_person_lines(plan.people))),
+        ("AWS would refuse:", list(_problem_lines(plan.people))),
+    ):
+        if lines:
+            yield title
+            yield from lines
+            yield ""
+    if unnamed := plan.totals.concerned - len(plan.people):
+        yield f"{unnamed:,} more people are concerned (--all names everyone)."
+    yield _summary(plan.difference, plan.totals)
+
+
+def _rule_lines(found: Difference) -> Iterator[str]:
     """The rules that are added (+), changed (~) and removed (-), each key on a line."""
     for rule in found.added:
         yield f"  + {rule.name}"
@@ -37,7 +54,7 @@ def rule_lines(found: Difference) -> Iterator[str]:
         yield f"    {counted(found.unchanged, 'rule')} unchanged"
 
 
-def person_lines(people: Iterable[PersonImpact]) -> Iterator[str]:
+def _person_lines(people: Iterable[PersonImpact]) -> Iterator[str]:
     """Who gains (+), keeps with other tags or duration (~) and loses (-) which role."""
     for person in people:
         if not (person.gained or person.lost or person.altered):
@@ -48,7 +65,7 @@ def person_lines(people: Iterable[PersonImpact]) -> Iterator[str]:
                 yield f"      {sign} {role}"
 
 
-def problem_lines(people: Iterable[PersonImpact]) -> Iterator[str]:
+def _problem_lines(people: Iterable[PersonImpact]) -> Iterator[str]:
     """What AWS would refuse, and which names two people would share."""
     for person in people:
         for problem in person.problems:
@@ -57,7 +74,7 @@ def problem_lines(people: Iterable[PersonImpact]) -> Iterator[str]:
             yield f"  {person.username}: {person.session_name}"
 
 
-def summary(found: Difference, totals: ImpactTotals) -> str:
+def _summary(found: Difference, totals: ImpactTotals) -> str:
     """The plan in one line."""
     if found.empty:
         return "Plan: no changes."
@@ -72,10 +89,9 @@ def summary(found: Difference, totals: ImpactTotals) -> str:
     return text
 
 
-def plan_document(
-    found: Difference, people: Iterable[PersonImpact], totals: ImpactTotals
-) -> dict[str, Any]:
+def plan_document(plan: Plan) -> dict[str, Any]:
     """The plan as JSON types."""
+    found, totals = plan.difference, plan.totals
     return {
         "rules": {
             "add": [to_document(rule) for rule in found.added],
@@ -93,7 +109,7 @@ def plan_document(
             "unchanged": found.unchanged,
             "reordered": found.reordered,
         },
-        "people": [_person_document(person) for person in people],
+        "people": [_person_document(person) for person in plan.people],
         "totals": {
             "people": totals.people,
             "gain_a_role": totals.gaining,

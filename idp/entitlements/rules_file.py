@@ -94,19 +94,10 @@ def _check_accounts(rule: RoleRule, accounts: Accounts, problems: Problems) -> N
             else:
                 role_in(_ANY_ACCOUNT, role)
         except BadArn as problem:
-            problems.add("role", *_role_sentence(role, problem))
+            problems.add("role", problem.message, problem.advice)
 
 
 _ANY_ACCOUNT = Account("000000000000", "any", "aws", "any")
-
-
-def _role_sentence(role: str, problem: BadArn) -> tuple[str, str]:
-    if role.startswith("arn:") or "Identity Center" in problem.message:
-        return problem.message, problem.advice
-    return (
-        f"{role!r} can't be the name of an IAM role.",
-        "A name has up to 64 of A-Z a-z 0-9 _ + = , . @ -; a path before it ends with a slash.",
-    )
 
 
 def _check_arn(role: str, accounts: Accounts, problems: Problems, known: str) -> None:

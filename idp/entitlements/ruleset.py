@@ -101,17 +101,26 @@ class CompiledRule:
 
 
 def role_in(account: Account, role: str) -> RoleArn:
-    """The role `role` (a name or path/name) in the account.
-
-    Raises BadArn for a name that IAM refuses (up to 64 of A-Z a-z 0-9 _+=,.@-), and for the roles
-    of IAM Identity Center, which no SAML provider of ours can be trusted by.
-    """
-    return role_by_arn(f"arn:{account.partition}:iam::{account.number}:role/{role}")
+    """The role `role` (a name or path/name) in the account. Raises BadArn."""
+    try:
+        if role.startswith("/"):
+            raise BadArn(role)
+        arn = RoleArn.parse(f"arn:{account.partition}:iam::{account.number}:role/{role}")
+    except BadArn:
+        raise BadArn(
+            f"{role!r} can't be the name of an IAM role.",
+            "Write Developer or team/Developer: a name of up to 64 of A-Z a-z 0-9 _ + = , . @ -.",
+        ) from None
+    return _assumable(arn)
 
 
 def role_by_arn(text: str) -> RoleArn:
-    """The role of that ARN, unless it is one of IAM Identity Center's. Raises BadArn."""
-    arn = RoleArn.parse(text)
+    """The role of that ARN. Raises BadArn."""
+    return _assumable(RoleArn.parse(text))
+
+
+def _assumable(arn: RoleArn) -> RoleArn:
+    """Refuse the roles of IAM Identity Center: they can't be assumed with SAML (STS API)."""
     if arn.name.startswith(SINGLE_SIGN_ON_ROLES):
         raise BadArn(
             f"{arn.name!r} belongs to IAM Identity Center and can't be assumed with SAML.",

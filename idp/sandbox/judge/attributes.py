@@ -11,7 +11,7 @@ from lxml import etree
 from idp.aws.arn import ProviderArn, RoleArn
 from idp.errors import IdpError
 from idp.sandbox.judge.check import INVALID_RESPONSE, AwsError, Notebook, Rule
-from idp.sandbox.judge.names import ASSERTION, AWS_ATTRIBUTES
+from idp.sandbox.judge.names import ASSERTION, AWS_ATTRIBUTES, text_of
 from idp.sandbox.judge.verdict import RolePair
 
 KNOWN = ("Role", "RoleSessionName", "SessionDuration", "SourceIdentity", "TransitiveTagKeys")
@@ -110,7 +110,7 @@ def read_attributes(assertion: etree._Element, notebook: Notebook) -> dict[str, 
     for element in elements:
         name = element.get("Name", "")
         values = element.findall(f"{ASSERTION}AttributeValue")
-        texts = tuple("".join(value.itertext()) for value in values)
+        texts = tuple(text_of(value) for value in values)
         if name.lower().startswith(AWS_ATTRIBUTES.lower()):
             if not _known(name):
                 misnamed.append(name)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from lxml import etree
 
 from idp.sandbox.judge.check import EXPIRED, INVALID_RESPONSE, AwsError, Notebook, Rule
-from idp.sandbox.judge.names import ASSERTION, read_instant
+from idp.sandbox.judge.names import ASSERTION, read_instant, text_of
 
 REDEEM_WITHIN = timedelta(minutes=5)
 # How far a provider's clock may run ahead. AWS states none; a minute is this judge's choice.
@@ -166,7 +166,7 @@ def _check_audience(
     else:
         accepted = AUDIENCES[partition]
     restrictions = [
-        ["".join(e.itertext()) for e in restriction.findall(f"{ASSERTION}Audience")]
+        [text_of(e) for e in restriction.findall(f"{ASSERTION}Audience")]
         for restriction in conditions.findall(f"{ASSERTION}AudienceRestriction")
     ]
     audiences = tuple(name for names in restrictions for name in names)

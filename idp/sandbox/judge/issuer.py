@@ -6,7 +6,7 @@ from lxml import etree
 
 from idp.sandbox.judge.check import AwsError, Notebook, Rule
 from idp.sandbox.judge.metadata import Provider
-from idp.sandbox.judge.names import ASSERTION
+from idp.sandbox.judge.names import ASSERTION, text_of
 
 _FOREIGN_ISSUER = AwsError(
     "InvalidIdentityToken",
@@ -58,11 +58,11 @@ def check_issuer(
     root: etree._Element, assertion: etree._Element, provider: Provider, notebook: Notebook
 ) -> str:
     """The assertion's Issuer, held against the provider's entityID."""
-    issuers = ["".join(e.itertext()) for e in assertion.findall(f"{ASSERTION}Issuer")]
+    issuers = [text_of(e) for e in assertion.findall(f"{ASSERTION}Issuer")]
     notebook.note(
         "issuer", issuers == [provider.entity_id], ", ".join(issuers) or "none", provider.entity_id
     )
-    outer = ["".join(e.itertext()) for e in root.findall(f"{ASSERTION}Issuer")]
+    outer = [text_of(e) for e in root.findall(f"{ASSERTION}Issuer")]
     notebook.note(
         "response-issuer",
         not outer or outer == [provider.entity_id],

@@ -19,7 +19,7 @@ from lxml import etree
 from idp.errors import IdpError
 from idp.saml.xml import parse_untrusted
 from idp.sandbox.judge.check import AwsError, Check, Notebook, Rule
-from idp.sandbox.judge.names import METADATA, PROTOCOL, SIGNATURE
+from idp.sandbox.judge.names import METADATA, PROTOCOL, SIGNATURE, text_of
 
 SHORTEST, LONGEST = 1_000, 10_000_000
 MOST_KEYS, MOST_ENTITIES, SMALLEST_KEY = 10, 10, 1024
@@ -151,7 +151,7 @@ def _descriptors(entity: etree._Element) -> list[etree._Element]:
 
 def _certificates(descriptor: etree._Element) -> list[str]:
     return [
-        "".join(element.itertext())
+        text_of(element)
         for key in descriptor.findall(f"{METADATA}KeyDescriptor")
         if key.get("use", "signing") == "signing"
         for element in key.iter(f"{SIGNATURE}X509Certificate")
@@ -190,7 +190,9 @@ def _read_keys(texts: Sequence[str], notebook: Notebook) -> tuple[bytes, ...]:
 
 def _certificate(text: str) -> x509.Certificate | None:
     try:
-        return x509.load_der_x509_certificate(base64.b64decode("".join(text.split()), True))
+        return x509.load_der_x509_certificate(
+            base64.b64decode("".join(text.split()), validate=True)
+        )
     except (binascii.Error, ValueError):
         return None
 

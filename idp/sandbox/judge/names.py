@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from lxml import etree
+
 PROTOCOL = "{urn:oasis:names:tc:SAML:2.0:protocol}"
 ASSERTION = "{urn:oasis:names:tc:SAML:2.0:assertion}"
 METADATA = "{urn:oasis:names:tc:SAML:2.0:metadata}"
@@ -21,3 +23,8 @@ def read_instant(text: str | None) -> datetime | None:
     except ValueError:
         return None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else None
+
+
+def text_of(element: etree._Element) -> str:
+    """All text inside the element, so that nothing inside can cut it short."""
+    return "".join(str(part) for part in element.itertext())

@@ -20,7 +20,7 @@ from idp.sandbox.judge import (
 )
 from idp.sandbox.judge.check import Notebook, Rule
 from idp.sandbox.judge.metadata import Provider
-from idp.sandbox.judge.names import ASSERTION, AWS_ATTRIBUTES
+from idp.sandbox.judge.names import ASSERTION, AWS_ATTRIBUTES, text_of
 from idp.sandbox.judge.saml_keys import mapped
 from idp.sandbox.judge.verdict import Judgement, RolePair, Verdict
 
@@ -128,7 +128,7 @@ def pairs_claimed(text: str) -> tuple[RolePair, ...]:
     if root is None:
         return ()
     values = [
-        "".join(value.itertext())
+        text_of(value)
         for element in root.iter(f"{ASSERTION}Attribute")
         if element.get("Name") == f"{AWS_ATTRIBUTES}Role"
         for value in element.findall(f"{ASSERTION}AttributeValue")

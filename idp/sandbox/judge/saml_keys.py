@@ -1,4 +1,4 @@
-"""Attributes that AWS turns into saml:* condition keys (IAM: condition keys for SAML federation)."""
+"""Attributes that AWS turns into saml:* condition keys (IAM guide: condition keys)."""
 
 from __future__ import annotations
 

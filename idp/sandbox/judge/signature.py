@@ -16,7 +16,7 @@ import xmlsec
 from lxml import etree
 
 from idp.sandbox.judge.check import INVALID_SIGNATURE, Notebook, Rule
-from idp.sandbox.judge.names import ASSERTION, SIGNATURE
+from idp.sandbox.judge.names import ASSERTION, SIGNATURE, text_of
 
 ENVELOPED = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
 EXCLUSIVE = "http://www.w3.org/2001/10/xml-exc-c14n#"
@@ -216,7 +216,7 @@ def _canonical(signed: etree._Element, signature: etree._Element) -> bytes | Non
 
 def _digest_fits(octets: bytes, signature: etree._Element) -> bool:
     method = next(signature.iter(f"{SIGNATURE}DigestMethod")).get("Algorithm", "")
-    stated = "".join(next(signature.iter(f"{SIGNATURE}DigestValue"), signature).itertext())
+    stated = text_of(next(signature.iter(f"{SIGNATURE}DigestValue"), signature))
     try:
         wanted = base64.b64decode("".join(stated.split()), validate=True)
     except (binascii.Error, ValueError):

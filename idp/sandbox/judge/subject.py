@@ -15,7 +15,7 @@ from idp.sandbox.judge.check import (
     Notebook,
     Rule,
 )
-from idp.sandbox.judge.names import ASSERTION, read_instant
+from idp.sandbox.judge.names import ASSERTION, read_instant, text_of
 
 BEARER = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
 UNSPECIFIED = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
@@ -98,7 +98,7 @@ def read_subject(
 ) -> Subject:
     """The Subject of the assertion, each of its rules noted."""
     names = assertion.findall(f"{ASSERTION}Subject/{ASSERTION}NameID")
-    name = "".join(names[0].itertext()) if len(names) == 1 else ""
+    name = text_of(names[0]) if len(names) == 1 else ""
     name_format = (names[0].get("Format") if names else None) or UNSPECIFIED
     if notebook.note(
         "name-id",
@@ -120,8 +120,8 @@ def _read_confirmation(
     if not notebook.note("confirmation", methods == [BEARER], ", ".join(methods) or "none", BEARER):
         return ""
     found = confirmations[0].findall(f"{ASSERTION}SubjectConfirmationData")
-    data = found[0].attrib if len(found) == 1 else {}
-    recipient, until = str(data.get("Recipient", "")), str(data.get("NotOnOrAfter", ""))
+    data = {str(k): str(v) for k, v in found[0].items()} if len(found) == 1 else {}
+    recipient, until = data.get("Recipient", ""), data.get("NotOnOrAfter", "")
     if not notebook.note(
         "confirmation-data",
         bool(recipient and until),
@@ -130,7 +130,7 @@ def _read_confirmation(
     ):
         return recipient
     notebook.note("recipient", recipient in endpoints, recipient, endpoints[0])
-    early = str(data.get("NotBefore", ""))
+    early = data.get("NotBefore", "")
     notebook.note("confirmation-not-before", not early, early or "absent", "absent")
     ends = read_instant(until)
     notebook.note(

@@ -1,0 +1,105 @@
+"""Group patterns: what is allowed, and that what is allowed is fast and exact."""
+
+from __future__ import annotations
+
+import pytest
+
+from idp.entitlements.pattern import BadPattern, GroupPattern
+
+USUAL = r"^AWS-(?P<account>\d{12})-(?P<role>[\w+=,.@-]{1,64})$"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "parts"),
+    [
+        (USUAL, "AWS-111122223333-Admin", ("111122223333", "Admin")),
+        (USUAL, "aws-111122223333-Admin", None),
+        (USUAL, "XAWS-111122223333-Admin", None),
+        (USUAL, "AWS-111122223333-Admin\n", None),
+        (USUAL, "AWS-111122223333-Admin Extra", None),
+        (USUAL, "AWS-١١١١٢٢٢٢٣٣٣٣-Admin", None),
+        (USUAL, "AWS-111122223333-Ädmin", None),
+        (USUAL, "AWS-11112222333-Admin", None),
+        (
+            r"^aws#[^#]+#(?P<role>[^#]+)#(?P<account>\d{12})$",
+            "aws#payments#Admin#111122223333",
+            ("111122223333", "Admin"),
+        ),
+        (
+            r"^(?P<account>[a-z0-9-]+)-(?P<role>(?:Admin|ReadOnly))$",
+            "prod-eu-ReadOnly",
+            ("prod-eu", "ReadOnly"),
+        ),
+    ],
+)
+def test_takes_account_and_role_from_a_whole_name(
+    pattern: str, name: str, parts: tuple[str, str] | None
+) -> None:
+    assert GroupPattern.parse(pattern).match(name) == parts
+
+
+def test_a_name_longer_than_any_directory_has_never_matches() -> None:
+    pattern = GroupPattern.parse(r"^(?P<account>\d{12})-(?P<role>.+)$")
+    assert pattern.match("111122223333-" + "a" * 243)
+    assert not pattern.match("111122223333-" + "a" * 244)
+
+
+A = r"(?P<account>\d{12})"
+R = r"(?P<role>\w+)"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "reason"),
+    [
+        (f"{A}-{R}", "anchored"),
+        (f"^{A}-{R}", "anchored"),
+        (f"{A}-{R}$", "anchored"),
+        ("^$", "anchored"),
+        (f"^{R}$", "account"),
+        (f"^{A}$", "role"),
+        (f"^{A}-{R}-{R}$", "role"),
+        (f"^{A}-(?P<role>(?:a+)+)$", "quantifier after a parenthesis"),
+        (f"^{A}-(?P<role>a)+$", "quantifier after a parenthesis"),
+        (f"^{A}-(?P<role>a)" + "{2}$", "quantifier after a parenthesis"),
+        (f"^{A}-{R}" + r"\1$", "back-reference"),
+        (f"^{A}-{R}(?P=role)$", "parenthesis that is not allowed"),
+        (f"^(?=x){A}-{R}$", "parenthesis that is not allowed"),
+        (f"^(?!x){A}-{R}$", "parenthesis that is not allowed"),
+        (f"^(?i){A}-{R}$", "parenthesis that is not allowed"),
+        (f"^(x){A}-{R}$", "parenthesis that is not allowed"),
+        (f"^(?P<alias>x){A}-{R}$", "'alias'"),
+        (f"^{A}-{R}|x$", "alternative outside"),
+        (f"^{A}-{R})$", "closing parenthesis"),
+        (f"^{A}-(?P<role>x$", "not closed"),
+        (f"^{A}-{R}x++$", "quantifier after a quantifier"),
+        (f"^{A}-{R}x+?$", "quantifier after a quantifier"),
+        (f"^{A}-{R}" + "x{3}{3}$", "quantifier after a quantifier"),
+        (f"^{A}-{R}" + "x{3,2}$", "quantifier"),
+        (f"^{A}-{R}" + "x{,2}$", "of its own"),
+        (f"^+{A}-{R}$", "of its own"),
+        (f"^{A}^{R}$", "anchor inside"),
+        (f"^{A}$\n{R}$", "anchor inside"),
+        (f"^{A}-{R}[z-a]$", "bad character range"),
+        (f"^{A}-{R}[[a]$", "class"),
+        (f"^{A}-{R}[a&&b]$", "doubled"),
+        (f"^{A}-{R}[a$", "class"),
+        (f"^{A}-{R}\\$", "anchored|escape"),
+        (f"^{A}-{R}" + r"\bx$", "escape"),
+        (f"^{A}-{R}" + r"\x41$", "escape"),
+        (f"^{A}-{R}" + r"[\x41]$", "class"),
+        (f"^{A}-{R}" + r"\Z$", "escape"),
+        ("^" + "(?:" * 9 + "x" + ")" * 9 + f"{A}-{R}$", "nested too deep"),
+        (f"^{A}-{R}" + "x" * 200 + "$", "200"),
+        (f"^{A}-(?P<role>\\w*\\w*\\w*\\w*)x$", "too many ways"),
+        (f"^{A}-(?P<role>" + "(?:a|a)" * 20 + ")x$", "too many ways"),
+        (f"^{A}-(?P<role>" + "a?" * 20 + "a" * 20 + ")$", "too many ways"),
+    ],
+)
+def test_refuses_a_pattern_outside_the_safe_part(pattern: str, reason: str) -> None:
+    with pytest.raises(BadPattern, match=reason) as refusal:
+        GroupPattern.parse(pattern)
+    assert refusal.value.advice
+
+
+def test_separated_parts_are_not_taken_for_slow_ones() -> None:
+    GroupPattern.parse(r"^[^#]+#[^#]+#[^#]+#(?P<role>[^#]+)#(?P<account>\d{12})$")

@@ -1,0 +1,45 @@
+#!/bin/sh
+# Installs the programs that the tests talk to: a browser, PostgreSQL, xmlsec1, and Python's venv.
+# Where that can't be done, the suites that need them say so and are left out; in CI that is a failure.
+set -eu
+
+packages=""
+need() { # need PACKAGE COMMAND...
+	package=$1; shift
+	for candidate in "$@"; do
+		if [ -x "$candidate" ] || command -v "$candidate" >/dev/null 2>&1; then return 0; fi
+	done
+	packages="$packages $package"
+}
+
+need python3-venv "$(command -v python3 >/dev/null && python3 -c 'import ensurepip, sys; print(sys.executable)' 2>/dev/null || echo missing-ensurepip)"
+need chromium chromium chromium-browser google-chrome
+need postgresql /usr/lib/postgresql/*/bin/postgres postgres
+need xmlsec1 xmlsec1
+
+[ -n "$packages" ] || exit 0
+
+if ! command -v apt-get >/dev/null 2>&1; then
+	echo "Not installed here, and this is neither Debian nor Ubuntu:$packages" >&2
+	exit 0
+fi
+if [ "$(id -u)" = 0 ]; then
+	as_root=""
+elif command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then
+	as_root="sudo -n"
+else
+	echo "Not installed here, and this user may not install:$packages" >&2
+	exit 0
+fi
+echo "Installing$packages ..."
+log=$(mktemp)
+export DEBIAN_FRONTEND=noninteractive
+wait_for_lock="-o DPkg::Lock::Timeout=600"
+if ! { $as_root apt-get $wait_for_lock update && \
+	$as_root env DEBIAN_FRONTEND=noninteractive apt-get $wait_for_lock install -y --no-install-recommends $packages; } >"$log" 2>&1
+then
+	tail -n 20 "$log" >&2
+	echo "These could not be installed:$packages" >&2
+	exit 1
+fi
+rm -f "$log"
