@@ -46,8 +46,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask(__name__, template_folder="web/templates", static_folder="web/static")
     app.extensions["idp"] = parts
     _configure(app, settings, shared_secret(database, "form cookies"))
+    _name_each_request(app, settings)  # first, so that every refusal can name its request
     CSRFProtect(app)
-    _name_each_request(app, settings)
     security.set_headers(app, settings)
     errors.register(app)
     for blueprint in (sign_in, portal, aws, metadata):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, BinaryIO
@@ -40,9 +41,9 @@ def new_password(file: BinaryIO | None, from_stdin: bool) -> str:
         raise click.UsageError("Give --password-file or --password-stdin, not both.")
     if file is not None:
         return _first_line(file)
-    stdin = click.get_binary_stream("stdin")
+    stdin = sys.stdin
     if from_stdin:
-        return _first_line(stdin)
+        return _first_line(stdin.buffer)
     if not stdin.isatty():
         raise click.UsageError(
             "There is no terminal to ask for a password: give --password-stdin or --password-file."

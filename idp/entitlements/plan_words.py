@@ -24,7 +24,7 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     for title, lines in (
         ("Rules:", list(_rule_lines(plan.difference))),
         ("People of the local directory:", list(_person_lines(plan.people))),
-        ("AWS would refuse:", list(_problem_lines(plan.people))),
+        ("AWS would refuse, or could not tell apart:", list(_problem_lines(plan.people))),
     ):
         if lines:
             yield title

@@ -40,6 +40,7 @@ class Sandbox:
         )
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request, of a browser or of an SDK."""
         request = Request(environ)
         # A name that resolves to 127.0.0.1 must not open the sandbox to a web page (rebinding).
         if not _names_loopback(environ.get("HTTP_HOST", "")):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from xml.sax.saxutils import escape
 
+from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request, Response
 
 from idp.sandbox.behind import Behind, Environ, StartResponse
@@ -60,6 +61,7 @@ class AwsDoor:
         self._clock = clock
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one API call."""
         request = Request(environ)
         signed = read_authorization(request.headers.get("Authorization", ""), request.args)
         service = signed.service if signed else "sts"
@@ -164,7 +166,11 @@ def _read_body(request: Request) -> bytes:
     request.max_content_length = MOST_BYTES
     if (request.content_length or 0) > MOST_BYTES:
         raise AwsRefusal("RequestEntityTooLarge", "The request is too large.", 413)
-    return request.get_data(cache=True, parse_form_data=False)
+    try:
+        return request.get_data(cache=True, parse_form_data=False)
+    except HTTPException as problem:
+        status = problem.code or 400
+        raise AwsRefusal("MalformedInput", "The request can't be read.", status) from None
 
 
 def _action(request: Request, body: bytes) -> tuple[str, Fields]:

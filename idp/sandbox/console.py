@@ -38,7 +38,7 @@ def create_console(
     alias_of: Callable[[str, str], str],
     clock: Callable[[], datetime],
 ) -> Flask:
-    """The pages as a Flask application. `alias_of` gives an account's alias by number, partition."""
+    """The pages as a Flask application. `alias_of` gives an account's alias."""
     app = Flask(__name__, static_folder="static", static_url_path="/_sandbox/static")
     app.config["MAX_CONTENT_LENGTH"] = MOST_BYTES
     app.config["MAX_FORM_MEMORY_SIZE"] = MOST_BYTES
@@ -78,8 +78,7 @@ def create_console(
 
     @app.errorhandler(AwsRefusal)
     def refused(refusal: AwsRefusal) -> Response:
-        page = make_response(render_template("refusal.html", refusal=refusal), refusal.status)
-        return page
+        return make_response(render_template("refusal.html", refusal=refusal), refusal.status)
 
     @app.errorhandler(HTTPException)
     def not_so(problem: HTTPException) -> Response:

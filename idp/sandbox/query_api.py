@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 from urllib.parse import parse_qsl
 
 from lxml import etree
@@ -88,32 +89,36 @@ def render_result(service: str, action: str, result: object) -> bytes:
     root = _root(f"{action}Response", service)
     if result is not None:
         _add(root, f"{action}Result", result)
-    metadata = etree.SubElement(root, "ResponseMetadata")
-    etree.SubElement(metadata, "RequestId").text = secrets.token_hex(16)
+    metadata = _child(root, "ResponseMetadata")
+    _child(metadata, "RequestId").text = secrets.token_hex(16)
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
 
 
 def render_error(service: str, refusal: AwsRefusal) -> bytes:
     """The XML of a refusal, as query services answer it."""
     root = _root("ErrorResponse", service)
-    error = etree.SubElement(root, "Error")
-    etree.SubElement(error, "Type").text = "Sender"
-    etree.SubElement(error, "Code").text = refusal.code
-    etree.SubElement(error, "Message").text = _printable(refusal.message)
-    etree.SubElement(root, "RequestId").text = secrets.token_hex(16)
+    error = _child(root, "Error")
+    _child(error, "Type").text = "Sender"
+    _child(error, "Code").text = refusal.code
+    _child(error, "Message").text = _printable(refusal.message)
+    _child(root, "RequestId").text = secrets.token_hex(16)
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
 
 
 def _root(name: str, service: str) -> etree._Element:
     namespace = NAMESPACES.get(service, NAMESPACES["sts"])
-    names: dict[str | None, str] = {None: namespace}
-    return etree.Element(name, nsmap=names)
+    # lxml takes None for the default namespace; its type stubs don't know.
+    return etree.Element(f"{{{namespace}}}{name}", nsmap=cast("dict[str, str]", {None: namespace}))
+
+
+def _child(parent: etree._Element, name: str) -> etree._Element:
+    return etree.SubElement(parent, f"{{{etree.QName(parent).namespace}}}{name}")
 
 
 def _add(parent: etree._Element, name: str, value: object) -> None:
     if value is None:
         return
-    element = etree.SubElement(parent, name)
+    element = _child(parent, name)
     if isinstance(value, Mapping):
         for key, inner in value.items():
             _add(element, key, inner)

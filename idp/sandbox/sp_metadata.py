@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from lxml import etree
 
 from idp.sandbox.endpoints import sign_in_urls
@@ -16,7 +18,8 @@ _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 
 def service_provider_metadata(address: str, provider_uuid: str | None = None) -> bytes:
     """An EntityDescriptor with the sandbox's own endpoints as ACS; those of a provider by UUID."""
-    names: dict[str | None, str] = {None: METADATA[1:-1]}
+    # lxml takes None for the default namespace; its type stubs don't know.
+    names = cast("dict[str, str]", {None: METADATA[1:-1]})
     root = etree.Element(f"{METADATA}EntityDescriptor", {"entityID": ENTITY_ID}, names)
     descriptor = etree.SubElement(
         root,

@@ -148,7 +148,12 @@ class Handover:
         """
         aws = self._settings.aws
         partition = grants[0].role.partition
-        code = request.endpoint or in_order(aws.endpoints, partition)[0]
+        order = in_order(aws.endpoints, partition)
+        code = request.endpoint or order[0]
+        if (
+            code in aws.endpoints and code not in order
+        ):  # chosen in the portal for another partition
+            code = order[0]
         one_account = len({grant.role.account for grant in grants}) == 1
         provider_id = grants[0].provider_id if one_account else None
         return sign_in_endpoint(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from idp.entitlements.duration import BadDuration, format_duration, parse_duration
@@ -34,6 +34,7 @@ def test_a_name_that_only_looks_the_same_is_another(real: str, false: str) -> No
     assert name_key(real) != name_key(false)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=20))
 def test_only_a_name_in_ascii_can_be_the_same_as_one_in_ascii(name: str) -> None:
     if name_key(name).isascii():
@@ -54,6 +55,7 @@ def test_refuses_what_sts_would_refuse_or_nobody_can_read(text: str) -> None:
         parse_duration(text)
 
 
+@settings(deadline=None)
 @given(st.integers(900, 43200))
 def test_a_written_duration_reads_back(seconds: int) -> None:
     assert parse_duration(format_duration(seconds)) == seconds

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from hypothesis import given
+import tomli_w
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from idp.entitlements.account import Account, Accounts
-from idp.entitlements.rule import RoleRule
+from idp.entitlements.rule import DOCUMENT_KEYS, RoleRule
 from idp.entitlements.rules_file import LARGEST_FILE, RulesFileRefused, format_rules, parse_rules
+from idp.entitlements.ruleset import RuleSet
 
 ACCOUNTS = Accounts(
     [
@@ -221,12 +225,25 @@ def test_a_thousand_mistakes_are_counted_and_the_first_ones_shown() -> None:
 
 
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    st.booleans() | st.integers(-9, 9) | st.floats(0, 1) | st.text("ab{}|<\x00é ", max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc", max_size=3), inner),
     max_leaves=5,
 )
 
 
+@settings(deadline=None, max_examples=300)
+@given(st.dictionaries(st.sampled_from(DOCUMENT_KEYS), VALUES))
+def test_any_value_under_any_key_is_read_or_refused(table: dict[str, Any]) -> None:
+    content = tomli_w.dumps({"rule": [table]}).encode()
+    try:
+        rules = parse_rules(content, ACCOUNTS)
+    except RulesFileRefused as refusal:
+        assert all(problem.startswith("rule ") for problem in refusal.problems)  # noqa: PT017
+    else:
+        RuleSet(rules, ACCOUNTS)
+
+
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_rules_or_refused(content: bytes) -> None:
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from idp.directory.person import Person
@@ -88,12 +88,14 @@ def test_refuses_what_is_no_template(template: str) -> None:
         Template.parse(template)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_text_with_doubled_braces_comes_out_as_it_was(text: str) -> None:
     escaped = text.replace("{", "{{").replace("}", "}}")
     assert Template.parse(escaped).render(ANN) == text
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="{}|:ab default", max_size=40))
 def test_any_text_is_a_template_or_refused(text: str) -> None:
     with suppress(BadTemplate):

@@ -1,0 +1,174 @@
+"""What changes between two versions of the rules, and for whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from idp.directory.person import Group, Person
+from idp.entitlements.account import Account, Accounts
+from idp.entitlements.difference import FieldChange, difference
+from idp.entitlements.plan import Plan, make_plan, recorded_changes
+from idp.entitlements.plan_words import plan_document, plan_lines, printable
+from idp.entitlements.rule import RoleRule
+from idp.entitlements.template import Template
+
+ACCOUNTS = Accounts([Account("111122223333", "dev", "aws", "ExampleIdP")])
+
+
+def rule(name: str, **given: Any) -> RoleRule:
+    return RoleRule(name, **{"roles": (name.title(),), "accounts": ("dev",), **given})
+
+
+def person(username: str, *groups: str, **attributes: str) -> Person:
+    held = {name: (value,) for name, value in attributes.items()}
+    return Person("local", username, username, "", None, tuple(map(Group, groups)), held)
+
+
+def plan(
+    before: list[RoleRule],
+    after: list[RoleRule],
+    *people: Person,
+    names: str = "{username}",
+    keep: int | None = None,
+) -> Plan:
+    return make_plan(before, after, ACCOUNTS, people, Template.parse(names), keep)
+
+
+def last_line(made: Plan) -> str:
+    return list(plan_lines(made))[-1]
+
+
+def test_tells_added_changed_removed_and_unchanged_rules() -> None:
+    before = [rule("same", users=("a",)), rule("other", users=("a",)), rule("gone", users=("a",))]
+    after = [before[0], rule("other", users=("a", "b"), duration=900), rule("new", everyone=True)]
+    found = difference(before, after)
+    assert [each.name for each in found.added] == ["new"]
+    assert [each.name for each in found.removed] == ["gone"]
+    assert found.unchanged == 1
+    assert found.changed[0].name == "other"
+    assert found.changed[0].fields == (
+        FieldChange("users", ["a"], ["a", "b"]),
+        FieldChange("duration", None, "15m"),
+    )
+    assert not found.reordered
+    assert not found.empty
+
+
+def test_another_order_is_a_change_because_the_first_rule_decides() -> None:
+    rules = [rule("one", everyone=True), rule("two", everyone=True)]
+    assert difference(rules, rules).empty
+    assert difference(rules, rules[::-1]).reordered
+
+
+def test_names_who_gains_and_loses_which_role() -> None:
+    made = plan(
+        [rule("old", groups=("ops",)), rule("kept", everyone=True)],
+        [rule("new", groups=("dev",)), rule("kept", everyone=True)],
+        person("ann", "ops"),
+        person("bob", "dev"),
+        person("cy", "ops", "dev"),
+        person("dan"),
+    )
+    found = {
+        each.username: ([r.name for r in each.gained], [r.name for r in each.lost])
+        for each in made.people
+    }
+    assert found == {"ann": ([], ["Old"]), "bob": (["New"], []), "cy": (["New"], ["Old"])}
+    assert last_line(made) == (
+        "Plan: 1 rule to add, 0 to change, 1 to remove; 2 people gain a role, 2 lose one."
+    )
+
+
+def test_the_last_line_counts_as_people_speak() -> None:
+    rules = [rule("one", users=("ann",)), rule("two", users=("ann",))]
+    assert last_line(plan([], rules, person("ann"), person("bob"))) == (
+        "Plan: 2 rules to add, 0 to change, 0 to remove; 1 person gains a role, none lose one."
+    )
+    assert last_line(plan(rules, [], person("ann"))) == (
+        "Plan: 0 rules to add, 0 to change, 2 to remove; 0 people gain a role, one loses one."
+    )
+    assert last_line(plan(rules, rules, person("ann"))) == "Plan: no changes."
+
+
+def test_a_role_kept_with_other_tags_or_duration_is_told_apart() -> None:
+    made = plan([rule("r", everyone=True)], [rule("r", everyone=True, duration=900)], person("ann"))
+    assert [role.name for role in made.people[0].altered] == ["R"]
+    assert (made.totals.gaining, made.totals.losing, made.totals.altered) == (0, 0, 1)
+
+
+def test_reports_values_that_aws_would_refuse_and_the_role_is_lost() -> None:
+    made = plan(
+        [rule("r", everyone=True)],
+        [rule("r", everyone=True, tags={"D": "{department}"})],
+        person("ann", department="a<b"),
+        person("bob", department="fine"),
+        person("cy"),
+    )
+    lines = "\n".join(plan_lines(made))
+    assert "AWS would refuse" in lines
+    assert "'a<b'" in lines
+    assert "cy has no attribute department" in lines
+    assert made.totals.withheld == 2
+    assert made.totals.losing == 2
+
+
+def test_reports_two_people_who_would_share_a_role_session_name() -> None:
+    rules = [rule("r", groups=("ops",))]
+    made = plan(
+        rules,
+        rules,
+        person("ann", "ops", short="x1"),
+        person("bob", "ops", short="X1"),
+        person("cy", short="x1"),
+        names="{short}",
+    )
+    (bob,) = made.people
+    assert bob.username == "bob"
+    assert bob.session_name == "RoleSessionName 'X1' would be the same as that of ann."
+
+
+def test_reports_role_session_names_that_aws_would_refuse() -> None:
+    rules = [rule("r", everyone=True)]
+    made = plan(rules, rules, person("ann lee"), person("x"), person("cy"))
+    assert [each.username for each in made.people] == ["ann lee", "x"]
+
+
+def test_counts_everyone_and_keeps_the_first_ones_only() -> None:
+    read = 0
+
+    def people() -> Iterator[Person]:
+        nonlocal read
+        for number in range(1000):
+            read += 1
+            yield person(f"user-{number}")
+
+    rules = [rule("r", everyone=True)]
+    made = make_plan([], rules, ACCOUNTS, people(), Template.parse("{username}"), keep=3)
+    assert read == 1000
+    assert len(made.people) == 3
+    assert made.totals.gaining == 1000
+    assert any("997 more people" in line for line in plan_lines(made))
+
+
+def test_the_plan_as_json_says_the_same() -> None:
+    document = plan_document(
+        plan([rule("gone", users=("ann",))], [rule("new", users=("ann",))], person("ann"))
+    )
+    assert document["rules"]["remove"] == ["gone"]
+    assert document["rules"]["add"][0]["role"] == "New"
+    assert document["people"][0]["gained"] == ["arn:aws:iam::111122223333:role/New"]
+    assert document["people"][0]["lost"] == ["arn:aws:iam::111122223333:role/Gone"]
+    assert document["totals"]["gain_a_role"] == 1
+
+
+def test_what_the_audit_trail_keeps_stays_small() -> None:
+    many = [rule(f"r{number}", everyone=True) for number in range(500)]
+    kept = recorded_changes(plan([], many))
+    assert len(kept["added"]) == 101
+    assert kept["added"][-1] == "and 400 more"
+    assert len(kept["sha256"]) == 64
+
+
+def test_control_characters_do_not_reach_a_terminal() -> None:
+    assert printable("a\x1b[31m\u202eb") == "a\\x1b[31m\\u202eb"

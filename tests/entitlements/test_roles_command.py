@@ -1,0 +1,318 @@
+"""idp roles: plan, apply, export, list, explain, who."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from sqlalchemy import select
+
+from idp.db.engine import Database
+from idp.db.models import AuditEventRow
+from idp.directory.local import LocalDirectory, NoSuchUser
+from idp.entitlements.rules_file import RulesFileRefused
+from idp.entitlements.store import ChangedMeanwhile, apply_rules, stored_rules
+from idp.errors import IdpError
+
+Command = Callable[..., Result]
+DEVELOPER = "arn:aws:iam::111122223333:role/Developer"
+RULES = """
+[[rule]]
+name = "developers"
+groups = ["developers"]
+role = "Developer"
+accounts = ["dev"]
+tags = { Department = "{department}" }
+
+[[rule]]
+name = "no-ops"
+effect = "deny"
+groups = ["ops"]
+role = "Developer"
+accounts = ["dev"]
+"""
+
+pytestmark = pytest.mark.usefixtures("people")
+
+
+@pytest.fixture
+def file(command: Command, tmp_path: Path) -> Path:
+    """A rules file, and the account that it names."""
+    assert command("aws", "account", "add", "111122223333", "--alias", "dev").exit_code == 0
+    path = tmp_path / "roles.toml"
+    path.write_text(RULES)
+    return path
+
+
+@pytest.fixture
+def applied(command: Command, file: Path) -> Path:
+    """The same, applied."""
+    assert command("roles", "apply", str(file), "--yes").exit_code == 0
+    return file
+
+
+def rule_names(database: Database) -> list[str]:
+    with database.reading() as session:
+        return [rule.name for rule in stored_rules(session)]
+
+
+def test_plan_shows_rules_and_people_and_changes_nothing(
+    command: Command, file: Path, sqlite: Database
+) -> None:
+    result = command("roles", "plan", str(file))
+    assert result.exit_code == 0
+    for part in ("  + developers", 'groups = ["developers"]', f"  ann\n      + {DEVELOPER}"):
+        assert part in result.stdout
+    assert "  bob\n" not in result.stdout
+    assert result.stdout.splitlines()[-1] == (
+        "Plan: 2 rules to add, 0 to change, 0 to remove; 1 person gains a role, none lose one."
+    )
+    assert rule_names(sqlite) == []
+
+
+def test_plan_shows_each_changed_field_before_and_after(command: Command, applied: Path) -> None:
+    applied.write_text(RULES.replace('["developers"]', '["developers", "staff"]'))
+    result = command("roles", "plan", str(applied))
+    assert '  ~ developers\n      groups: ["developers"] → ["developers", "staff"]' in result.stdout
+    assert "1 rule unchanged" in result.stdout
+
+
+def test_plan_can_tell_changes_by_its_exit_code(command: Command, file: Path) -> None:
+    assert command("roles", "plan", str(file), "--exit-code").exit_code == 1
+    assert command("roles", "apply", str(file), "--yes").exit_code == 0
+    unchanged = command("roles", "plan", str(file), "--exit-code")
+    assert unchanged.exit_code == 0
+    assert "Plan: no changes." in unchanged.stdout
+
+
+def test_plan_as_json(command: Command, file: Path) -> None:
+    result = command("roles", "plan", str(file), "--json", "--exit-code")
+    assert result.exit_code == 1
+    document = json.loads(result.stdout)
+    assert [rule["name"] for rule in document["rules"]["add"]] == ["developers", "no-ops"]
+    assert document["people"] == [
+        {
+            "username": "ann",
+            "gained": [DEVELOPER],
+            "lost": [],
+            "changed": [],
+            "problems": [],
+            "session_name": None,
+        }
+    ]
+    assert document["totals"]["people"] == 3
+
+
+def test_plan_reports_a_value_that_aws_would_refuse(
+    command: Command, file: Path, people: LocalDirectory
+) -> None:
+    people.update("ann", attributes={"department": ["R&D"]})
+    result = command("roles", "plan", str(file))
+    assert "AWS would refuse" in result.stdout
+    assert "'R&D'" in result.stdout
+    assert "0 people gain a role" in result.stdout
+
+
+def test_apply_asks_first_and_no_means_no(command: Command, file: Path, sqlite: Database) -> None:
+    declined = command("roles", "apply", str(file), input="n\n")
+    assert declined.exit_code == 1
+    assert "Nothing was changed." in declined.stdout
+    assert rule_names(sqlite) == []
+    assert command("roles", "apply", str(file), input="y\n").exit_code == 0
+    assert rule_names(sqlite) == ["developers", "no-ops"]
+
+
+def test_apply_without_an_answer_changes_nothing(
+    command: Command, file: Path, sqlite: Database
+) -> None:
+    assert command("roles", "apply", str(file)).exit_code == 1
+    assert rule_names(sqlite) == []
+
+
+def test_apply_is_recorded_in_the_audit_trail(
+    command: Command, applied: Path, sqlite: Database
+) -> None:
+    assert command("roles", "apply", str(applied), "--yes").exit_code == 0
+    with sqlite.reading() as session:
+        rows = session.scalars(select(AuditEventRow)).all()
+    details = [json.loads(row.detail) for row in rows]
+    (detail,) = (each for each in details if each["action"] == "roles.applied")
+    assert detail["changes"]["added"] == ["developers", "no-ops"]
+    assert detail["changes"]["people_gaining"] == 1
+
+
+def test_apply_takes_all_rules_or_none(command: Command, applied: Path, sqlite: Database) -> None:
+    applied.write_text(RULES + "[[rule]]\nname = 'bad'\nusers = ['x']\nrole = 'A'\n")
+    refused = command("roles", "apply", str(applied), "--yes")
+    assert isinstance(refused.exception, RulesFileRefused)
+    assert "rule 'bad', accounts, line 15" in refused.exception.message
+    assert rule_names(sqlite) == ["developers", "no-ops"]
+
+
+def test_apply_removes_rules_that_the_file_does_not_have(
+    command: Command, applied: Path, sqlite: Database
+) -> None:
+    applied.write_text("")
+    result = command("roles", "apply", str(applied), "--yes")
+    assert "  - developers" in result.stdout
+    assert "one loses one." in result.stdout
+    assert rule_names(sqlite) == []
+
+
+def test_apply_from_standard_input_needs_yes(command: Command, file: Path) -> None:
+    assert command("roles", "apply", "-", input=RULES).exit_code == 2
+    assert command("roles", "apply", "-", "--yes", input=RULES).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xff\xfe\x00",
+        b"name = '\x00'",
+        b"[[rule]]\nname = '\x1b[31m'",
+        b"x" * 10_000_000,
+        b"a = " + b"[" * 50_000,
+        b"rule = 'text'",
+        b"[[rule]]\nname = 1\n",
+        b"%PDF-1.7",
+    ],
+)
+def test_a_bad_file_is_refused_with_a_sentence(
+    command: Command, tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_bytes(content)
+    for verb in ("plan", "apply"):
+        refused = command("roles", verb, str(path))
+        assert isinstance(refused.exception, RulesFileRefused)
+        assert len(refused.exception.message) < 1000
+
+
+def test_a_missing_file_or_a_folder_is_a_wrong_argument(command: Command, tmp_path: Path) -> None:
+    assert command("roles", "plan", str(tmp_path / "none.toml")).exit_code == 2
+    assert command("roles", "plan", str(tmp_path)).exit_code == 2
+
+
+def test_export_writes_what_apply_reads(command: Command, applied: Path, tmp_path: Path) -> None:
+    exported = command("roles", "export").stdout
+    copy = tmp_path / "copy.toml"
+    assert command("roles", "export", str(copy)).exit_code == 0
+    assert copy.read_text() == exported
+    assert command("roles", "plan", str(copy), "--exit-code").exit_code == 0
+
+
+def test_export_overwrites_only_when_told_to(command: Command, applied: Path) -> None:
+    assert isinstance(command("roles", "export", str(applied)).exception, IdpError)
+    assert applied.read_text() == RULES
+    assert command("roles", "export", str(applied), "--force").exit_code == 0
+    assert applied.read_text() != RULES
+
+
+@pytest.mark.usefixtures("applied")
+def test_lists_rules_in_their_order(command: Command) -> None:
+    rows = [line.split("\t") for line in command("roles", "list").stdout.splitlines()]
+    assert rows == [
+        ["developers", "groups developers", "Developer in dev", "1h"],
+        ["no-ops", "groups ops", "deny Developer in dev", ""],
+    ]
+    documents = json.loads(command("roles", "list", "--json").stdout)
+    assert [document["name"] for document in documents] == ["developers", "no-ops"]
+
+
+@pytest.mark.usefixtures("applied")
+def test_explains_a_grant_a_denial_and_a_near_miss(
+    command: Command, people: LocalDirectory
+) -> None:
+    assert "by rule developers" in command("roles", "explain", "ANN").stdout
+    assert "rule no-ops denies it" in command("roles", "explain", "bob").stdout
+    people.set_groups("cy", ["developer"])
+    near = command("roles", "explain", "cy").stdout
+    assert "Gets no role." in near
+    assert "group developer looks like developers" in near
+    assert "no-ops" not in near
+    assert "no-ops" in command("roles", "explain", "cy", "--all").stdout
+
+
+@pytest.mark.usefixtures("applied")
+def test_explains_as_json(command: Command) -> None:
+    document = json.loads(command("roles", "explain", "ann", "--json").stdout)
+    assert document["person"]["groups"] == ["developers"]
+    assert document["grants"][0]["role"] == DEVELOPER
+    assert document["grants"][0]["tags"] == {"Department": "Engineering"}
+    assert [rule["matches"] for rule in document["rules"]] == [True, False]
+
+
+@pytest.mark.parametrize("name", ["nobody", "", "a\x00b", "x" * 5000, "*", "ann)(uid=*"])
+def test_explains_nobody_with_a_sentence(command: Command, name: str) -> None:
+    refused = command("roles", "explain", name)
+    assert isinstance(refused.exception, NoSuchUser)
+    assert len(refused.exception.message) < 300
+
+
+@pytest.mark.usefixtures("applied")
+def test_names_who_gets_a_role_and_by_which_rule(command: Command) -> None:
+    assert command("roles", "who", DEVELOPER).stdout == "ann (ann) by rule developers\n"
+    assert json.loads(command("roles", "who", DEVELOPER, "--json").stdout) == [
+        {"username": "ann", "display_name": "ann", "rule": "developers"}
+    ]
+
+
+@pytest.mark.usefixtures("applied")
+def test_says_when_nobody_gets_a_role(command: Command) -> None:
+    nobody = command("roles", "who", DEVELOPER.replace("Developer", "Admin"))
+    assert nobody.exit_code == 0
+    assert nobody.stdout == ""
+    assert "Nobody" in nobody.stderr
+    assert command("roles", "who", DEVELOPER + "x", "--json").stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    "arn", ["", "Developer", "arn:aws:iam::999999999999:role/A", "arn:aws:iam::111122223333:user/a"]
+)
+def test_refuses_to_search_what_is_no_role_of_ours(command: Command, arn: str) -> None:
+    assert isinstance(command("roles", "who", arn).exception, IdpError)
+
+
+def test_a_disabled_person_counts_nowhere(
+    command: Command, file: Path, people: LocalDirectory
+) -> None:
+    people.disable("ann", datetime(2026, 11, 23, tzinfo=UTC))
+    assert "0 people gain a role" in command("roles", "plan", str(file)).stdout
+    assert isinstance(command("roles", "explain", "ann").exception, NoSuchUser)
+
+
+class AnswerAfterAnotherChange(BytesIO):
+    """An administrator who says yes, but only after someone else has applied other rules."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(b"y\n")
+        self.database = database
+
+    def read1(self, size: int | None = -1, /) -> bytes:
+        with self.database.writing() as session:
+            apply_rules(session, ())
+        return super().read1(size)
+
+
+def test_refuses_to_apply_a_plan_that_others_have_overtaken(
+    command: Command, file: Path, sqlite: Database
+) -> None:
+    refused = command("roles", "apply", str(file), input=AnswerAfterAnotherChange(sqlite))
+    assert isinstance(refused.exception, ChangedMeanwhile)
+    assert rule_names(sqlite) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(("roles", verb) for verb in ("plan", "apply", "export", "list", "explain", "who")),
+        *(("aws", "account", verb) for verb in ("add", "list", "remove")),
+    ],
+)
+def test_help_shows_an_example(command: Command, words: tuple[str, ...]) -> None:
+    assert f"    idp {' '.join(words)}" in command(*words, "--help").stdout
