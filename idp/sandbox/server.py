@@ -60,7 +60,7 @@ def open_sandbox(
             fd=listener.fileno(),
         )
     shown = f"[{host}]" if ":" in host else host
-    address = f"http://{shown}:{server.server_port}"
+    address = f"http://{shown}:{server.port}"
     server.app = create_sandbox(address, clock=clock)
     return server, address
 

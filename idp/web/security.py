@@ -20,7 +20,8 @@ _OVER_TLS = {"Strict-Transport-Security": "max-age=31536000"}
 def content_security_policy(form_targets: tuple[str, ...] = ("'self'",)) -> str:
     """Our own styles, scripts and images, no inline code; forms go to `form_targets` alone."""
     return (
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
+        "connect-src 'self'; "
         f"base-uri 'none'; frame-ancestors 'none'; form-action {' '.join(form_targets)}"
     )
 

@@ -182,7 +182,7 @@ def test_streams_everyone_with_two_queries_a_page(
     event.listen(sqlite.engine, "before_cursor_execute", lambda *event: statements.append(event[2]))
     names = [person.username for person in local_on_sqlite.people()]
     assert names == [f"u{n:05}" for n in range(2500)]
-    assert len(statements) == 6
+    assert sum(each.startswith("SELECT") for each in statements) == 6
     assert [each.person.username for each in local_on_sqlite.accounts("late")] == ["u01700"]
 
 

@@ -69,7 +69,12 @@ CAUSES = [
     ("bob", GOOD, "disabled"),
     ("bob", "wrong", "wrong_password"),
 ]
-MALFORMED = [("", GOOD), ("ann", ""), ("a\0nn", GOOD), ("ann", "a\0"), ("\ud800", GOOD)] + [
+MALFORMED = [
+    ("", GOOD),
+    ("ann", ""),
+    ("a\0nn", GOOD),
+    ("ann", "a\0"),
+    ("\ud800", GOOD),
     ("x" * 10_000_000, GOOD),
     ("ann", "x" * 10_000_000),
     ("ann\u200b", GOOD),
