@@ -63,7 +63,10 @@ def demo(port: int, sandbox_port: int, data: Path) -> None:
         with Supervisor() as supervisor:
             sandbox = settings.aws.sandbox_url
             supervisor.start(
-                "sandbox", ["sandbox", "--port", str(sandbox_port)], environment, f"{sandbox}/"
+                "sandbox",
+                ["sandbox", "--quiet", "--port", str(sandbox_port)],
+                environment,
+                f"{sandbox}/",
             )
             _register(settings)
             base_url = settings.server.base_url

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 
 
@@ -15,7 +14,8 @@ def end_with_parent() -> None:
     """
 
     def _wait() -> None:
-        sys.stdin.buffer.read()
+        while os.read(0, 1024):  # not sys.stdin, whose lock a forked worker would inherit
+            pass
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=_wait, daemon=True).start()

@@ -29,6 +29,14 @@ class _BadRow(IdpError):
     """One line is not in the form of a person."""
 
 
+class _UnreadableLine(csv.Error):
+    """A line is not text, and what follows it can't be trusted to be lines."""
+
+    def __init__(self, line: int, reason: str) -> None:
+        super().__init__(reason)
+        self.line = line
+
+
 @dataclass(frozen=True, slots=True)
 class ImportRow:
     """One person of the file, checked. `line` is where they begin, `key` is the user name's key.
@@ -67,7 +75,6 @@ def read_rows(stream: BinaryIO, form: ImportFormat) -> Iterator[ImportRow | BadL
 def _read_csv(stream: BinaryIO) -> Iterator[ImportRow | BadLine]:
     reader = csv.reader(_decoded(_lines(stream)), strict=True)
     columns: list[str] = []
-    line = 1
     try:
         columns = _columns(next(reader, []))
         given = frozenset(columns)
@@ -80,9 +87,8 @@ def _read_csv(stream: BinaryIO) -> Iterator[ImportRow | BadLine]:
     except csv.Error as problem:
         if not columns:
             raise BadImportFile(f"The file is not CSV: {problem}.", "Export it again.") from None
-        yield BadLine(
-            reader.line_num, f"This is not CSV: {problem}. The lines after it were not read."
-        )
+        bad = problem.line if isinstance(problem, _UnreadableLine) else reader.line_num
+        yield BadLine(bad, f"This is not CSV: {problem}. The lines after it were not read.")
 
 
 def _numbered(reader: Any) -> Iterator[tuple[int, list[str]]]:
@@ -124,7 +130,6 @@ def _fields(columns: list[str], cells: list[str]) -> dict[str, Any]:
 
 
 def _read_json_lines(stream: BinaryIO) -> Iterator[ImportRow | BadLine]:
-    line = 0
     try:
         for line, raw in enumerate(_lines(stream), start=1):
             if not raw.strip():
@@ -134,8 +139,8 @@ def _read_json_lines(stream: BinaryIO) -> Iterator[ImportRow | BadLine]:
                 yield _checked_row(line, fields, frozenset(fields))
             except IdpError as refusal:
                 yield BadLine(line, str(refusal))
-    except csv.Error as problem:
-        yield BadLine(line + 1, f"This {problem}. The lines after it were not read.")
+    except _UnreadableLine as problem:
+        yield BadLine(problem.line, f"This is no line: {problem}. Those after it were not read.")
 
 
 def _object(raw: bytes) -> dict[str, Any]:
@@ -202,17 +207,17 @@ def _checked_row(line: int, fields: Mapping[str, Any], given: frozenset[str]) ->
 
 
 def _lines(stream: BinaryIO) -> Iterator[bytes]:
-    first = True
+    number = 1
     while raw := stream.readline(LONGEST_LINE + 1):
         if len(raw) > LONGEST_LINE:
-            raise csv.Error(f"line is longer than {LONGEST_LINE} bytes")
-        yield raw.removeprefix(_BOM) if first else raw
-        first = False
+            raise _UnreadableLine(number, f"it is longer than {LONGEST_LINE} bytes")
+        yield raw.removeprefix(_BOM) if number == 1 else raw
+        number += 1
 
 
 def _decoded(lines: Iterable[bytes]) -> Iterator[str]:
-    for raw in lines:
+    for number, raw in enumerate(lines, start=1):
         try:
             yield raw.decode()
         except UnicodeDecodeError:
-            raise csv.Error("it is not UTF-8") from None
+            raise _UnreadableLine(number, "it is not UTF-8") from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import socket
-import sys
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from threading import Thread
@@ -69,7 +69,7 @@ def end_with_parent(server: BaseWSGIServer) -> None:
     """Shut the server down when standard input ends, as it does when the parent is gone."""
 
     def wait() -> None:
-        while sys.stdin.buffer.read(1024):
+        while os.read(0, 1024):
             pass
         server.shutdown()
 

@@ -170,7 +170,13 @@ def _choosers(grants: Grants) -> list[tuple[str, str, int]]:
 
 
 def _problems(grants: Grants) -> list[str]:
-    return [f"{problem.role}: {problem.message}" for problem in grants.problems]
+    """One sentence per cause, with the roles that it withholds."""
+    roles: dict[str, list[str]] = {}
+    for problem in grants.problems:
+        roles.setdefault(problem.message, []).append(
+            f"{problem.role.name} in {problem.role.account}"
+        )
+    return [f"{', '.join(names)}: {message}" for message, names in roles.items()]
 
 
 def _in_words(seconds: int) -> str:
