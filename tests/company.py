@@ -7,7 +7,7 @@ import html
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,8 +26,10 @@ from idp.entitlements.account import Account, Accounts
 from idp.entitlements.rules_file import parse_rules
 from idp.entitlements.store import apply_rules, save_account
 from idp.keys.store import active_key, generate_key
+from idp.sandbox.judge import judge_response, read_metadata
 from idp.settings import Settings
 from idp.web.parts import Parts
+from tests import independent
 from tests.independent import SAML
 
 PASSWORD = "correct horse battery staple"
@@ -180,9 +182,29 @@ def posted_form(page: TestResponse) -> dict[str, str]:
     return {name: html.unescape(value) for name, value in (fields | {"action": action[1]}).items()}
 
 
-def response_xml(page: TestResponse) -> bytes:
-    """The Response that the page posts."""
-    return base64.b64decode(posted_form(page)["SAMLResponse"], validate=True)
+def response_xml(company: Company, page: TestResponse) -> bytes:
+    """The Response that the page posts, after everybody else has accepted it.
+
+    The OASIS schema, python-xmlsec, signxml, and the judge of the sandbox with the metadata that
+    the company publishes.
+    """
+    form = posted_form(page)
+    xml = base64.b64decode(form["SAMLResponse"], validate=True)
+    independent.assert_valid_response(xml)
+    signatures = 2 if company.settings.saml.sign_response else 1
+    assert independent.verify_with_xmlsec(xml, company.certificate) == signatures
+    assert independent.verify_with_signxml(xml, company.certificate) == signatures
+    provider, refusals = read_metadata(company.visitor().get("/metadata").text)
+    assert provider, refusals
+    judgement = judge_response(
+        form["SAMLResponse"],
+        provider=provider,
+        endpoints=(form["action"],),
+        now=datetime.now(UTC),
+    )
+    assert judgement.refusals == ()
+    assert judgement.verdict is not None
+    return xml
 
 
 def attributes_of(xml: bytes) -> dict[str, list[str]]:

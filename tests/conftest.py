@@ -34,13 +34,13 @@ def now() -> datetime:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+def postgres() -> Iterator[PostgresServer]:
     """A PostgreSQL server of our own, with a template database that has the schema."""
     folder = find_postgres()
     if folder is None:
         require_program("PostgreSQL", "postgres")
         raise AssertionError("unreachable")
-    with PostgresServer(folder, tmp_path_factory.mktemp("postgres")) as server:
+    with PostgresServer(folder) as server:
         server.create("ready")
         database = Database(server.url("ready"))
         schema.upgrade(database)

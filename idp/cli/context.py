@@ -20,13 +20,16 @@ def settings_from(context: click.Context) -> Settings:
 
 
 def open_database(context: click.Context, *, any_schema: bool = False) -> Database:
-    """The database, closed when the command ends.
+    """The database, opened once and closed when the command ends.
 
     Raises SchemaOutOfDate unless its schema is this version's, or `any_schema` is set.
     """
     settings = settings_from(context)
-    database = Database(settings.database_url, settings.database.pool_size)
-    context.call_on_close(database.close)
+    root = context.find_root()
+    if "database" not in root.obj:
+        root.obj["database"] = Database(settings.database_url, settings.database.pool_size)
+        root.call_on_close(root.obj["database"].close)
+    database: Database = root.obj["database"]
     if not any_schema:
         schema.require_current(database)
     return database

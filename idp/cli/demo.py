@@ -116,7 +116,8 @@ def _register(settings: Settings) -> None:
         granted = [evaluate(ruleset, person) for person in directory.people()]
     finally:
         database.close()
-    roles = {outcome.role for found in granted for outcome in (*found.grants, *found.problems)}
+    roles = {grant.role for found in granted for grant in found.grants}
+    roles |= {problem.role for found in granted for problem in found.problems}
     register_accounts(settings.aws.sandbox_url, metadata.xml, ACCOUNTS, roles)
 
 

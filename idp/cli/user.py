@@ -10,6 +10,9 @@ from typing import BinaryIO
 
 import click
 
+from idp.audit.events import AdminActed
+from idp.audit.log import AuditLog
+from idp.cli.acting import acting_admin, command_origin
 from idp.cli.context import open_database, settings_from
 from idp.cli.password_input import new_password, password_options
 from idp.cli.progress import progress_bar
@@ -266,7 +269,14 @@ def _directory(context: click.Context) -> LocalDirectory:
 
 
 def _record(context: click.Context, event: str, **details: object) -> None:
-    """The one place where a change becomes an audit event, before the command says it is done."""
+    """Put a change in the audit trail, before the command says that it is done."""
+    acted = AdminActed(
+        actor=acting_admin(),
+        action=event,
+        subject=str(details.pop("username", details.pop("file", ""))),
+        changes=details,
+    )
+    AuditLog(open_database(context)).record(acted, command_origin())
 
 
 def _attributes(given: tuple[str, ...]) -> dict[str, list[str]]:

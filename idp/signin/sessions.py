@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import CursorResult, delete, or_, select, update
+from sqlalchemy import CursorResult, delete, select, update
 from sqlalchemy.orm import Session
 
 from idp.db.engine import Database
@@ -55,9 +55,13 @@ class Sessions:
     def open(
         self, person: Person, factors: Sequence[str], address: str, now: datetime
     ) -> tuple[str, SignedIn]:
-        """A session that is always a new one, and its token: 256 random bits, URL-safe."""
+        """A session that is always a new one, and its token: 256 random bits, URL-safe.
+
+        Sessions that are over are cleared away on the occasion.
+        """
         token = secrets.token_urlsafe(32)
         with self._database.writing() as session:
+            session.execute(delete(SessionRow).where(SessionRow.expires_at <= now))
             row = SessionRow(
                 token_hash=_hash(token),
                 person_id=find_or_add_person(session, person, now),
@@ -148,12 +152,6 @@ class Sessions:
         )
         with self._database.reading() as session:
             return [_signed_in(row) for row in session.scalars(query)]
-
-    def prune(self, now: datetime) -> int:
-        """Delete the sessions that are over; gives their number."""
-        over = or_(SessionRow.expires_at <= now, SessionRow.last_seen_at <= now - self._idle)
-        with self._database.writing() as session:
-            return _count(session.execute(delete(SessionRow).where(over)))
 
     def _note(self, session: Session, token_hash: str, now: datetime) -> None:
         seen = (

@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
@@ -36,10 +37,11 @@ def free_port() -> int:
 class PostgresServer:
     """Starts at entry and stops at exit; as root it runs as nobody, for postgres refuses root."""
 
-    def __init__(self, programs: Path, folder: Path) -> None:
+    def __init__(self, programs: Path) -> None:
         self._programs = programs
-        self._data = folder / "data"
-        self._folder = folder
+        # Not below pytest's own folders: they are closed to others at the start of every run.
+        self._folder = Path(tempfile.mkdtemp(prefix="idp-postgres-"))
+        self._data = self._folder / "data"
         self.port = free_port()
 
     def __enter__(self) -> PostgresServer:
@@ -47,7 +49,9 @@ class PostgresServer:
         if os.geteuid() == 0:
             nobody = pwd.getpwnam("nobody")
             as_user = ["setpriv", "--reuid=nobody", f"--regid={nobody.pw_gid}", "--clear-groups"]
-            self._open_path_to(nobody.pw_uid, nobody.pw_gid)
+            self._folder.chmod(0o755)
+            self._data.mkdir(mode=0o700)
+            os.chown(self._data, nobody.pw_uid, nobody.pw_gid)
         initdb = [str(self._programs / "initdb"), "-D", str(self._data), "-U", "idp"]
         options = ["-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
         subprocess.run([*as_user, *initdb, *options], check=True, capture_output=True)
@@ -78,6 +82,7 @@ class PostgresServer:
         self._process.send_signal(signal.SIGINT)
         self._process.wait(timeout=20)
         self._log.close()
+        shutil.rmtree(self._folder)
 
     def url(self, name: str) -> str:
         """The address of one of its databases."""
@@ -94,14 +99,6 @@ class PostgresServer:
         name = f"test_{secrets.token_hex(6)}"
         self.create(name, template)
         return name
-
-    def _open_path_to(self, user: int, group: int) -> None:
-        """Let nobody reach the folder; pytest makes its temporary folders for one user alone."""
-        self._data.mkdir(mode=0o700)
-        os.chown(self._data, user, group)
-        for parent in self._data.parents:
-            if parent.stat().st_uid == os.geteuid() and not parent.stat().st_mode & 0o001:
-                parent.chmod(parent.stat().st_mode | 0o011)
 
     def _wait(self) -> None:
         deadline = time.monotonic() + 30

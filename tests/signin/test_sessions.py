@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import event, select, update
+from sqlalchemy import event, func, select, update
 
 from idp.db.engine import Database
 from idp.db.models import PersonRow, SessionRow
@@ -131,11 +131,13 @@ def test_ends_one_or_all(database: Database, sessions: Sessions, now: datetime) 
     assert sessions.list_for(ANN, now) == []
 
 
-def test_prunes_what_is_over(sessions: Sessions, now: datetime) -> None:
-    sessions.open(ANN, ("password",), "192.0.2.1", now)
-    sessions.open(ANN, ("password",), "192.0.2.1", now + timedelta(minutes=20))
-    assert sessions.prune(now + timedelta(minutes=30)) == 1
-    assert len(sessions.list_for(ANN, now + timedelta(minutes=30))) == 1
+def test_opening_a_session_clears_away_those_that_are_over(
+    sessions: Sessions, database: Database, now: datetime
+) -> None:
+    for later in (timedelta(0), timedelta(days=2)):
+        sessions.open(ANN, ("password",), "192.0.2.1", now + later)
+    with database.reading() as session:
+        assert session.scalar(select(func.count()).select_from(SessionRow)) == 1
 
 
 def test_sign_ins_at_once_share_one_row_of_the_person(
