@@ -10,7 +10,7 @@ from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from idp import __version__
-from idp.audit.log import AuditLog, utc_now
+from idp.audit.log import utc_now
 from idp.db import schema
 from idp.db.engine import Database
 from idp.db.secrets import shared_secret
@@ -22,9 +22,12 @@ from idp.settings import Settings, load_settings
 from idp.signin.browser import BrowserTokens
 from idp.signin.sessions import Sessions
 from idp.signin.throttle import Throttle
-from idp.sso.handover import Handover
-from idp.web import aws, errors, metadata, portal, security, sign_in
+from idp.telemetry.counting import CountedAuditLog, TimedHandover
+from idp.telemetry.metrics import Metrics
+from idp.telemetry.readiness import Readiness
+from idp.web import aws, errors, health, metadata, portal, security, sign_in
 from idp.web.mount import mounted_at
+from idp.web.observing import observe_requests
 from idp.web.parts import Parts
 
 LARGEST_FORM = 64 * 1024  # bytes
@@ -40,17 +43,21 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or load_settings()
     database = Database(settings.database_url, settings.database.pool_size)
     schema.require_current(database)
-    parts = compose(settings, database)
+    counted = Metrics()
+    parts = compose(settings, database, counted)
     parts.keys.active()
 
     app = Flask(__name__, template_folder="web/templates", static_folder="web/static")
     app.extensions["idp"] = parts
+    app.extensions[health.METRICS] = counted
+    app.extensions[health.READINESS] = Readiness(database, parts.keys, parts.directories)
     _configure(app, settings, shared_secret(database, "form cookies"))
+    observe_requests(app, counted)  # outermost: it sees what every other part made of a request
     _name_each_request(app, settings)  # first, so that every refusal can name its request
     CSRFProtect(app)
     security.set_headers(app, settings)
     errors.register(app)
-    for blueprint in (sign_in, portal, aws, metadata):
+    for blueprint in (sign_in, portal, aws, metadata, health):
         app.register_blueprint(blueprint.blueprint)
     application = mounted_at(urlsplit(settings.server.base_url).path, app.wsgi_app)
     if hops := settings.server.trusted_proxies:
@@ -59,12 +66,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     return app
 
 
-def compose(settings: Settings, database: Database) -> Parts:
+def compose(settings: Settings, database: Database, metrics: Metrics) -> Parts:
     """Every part, put together."""
     local = LocalDirectory(database, Passwords(settings.sign_in))
     entitlements = Entitlements(database)
     keys = KeyRing(database)
-    audit = AuditLog(database)
+    audit = CountedAuditLog(database, metrics)
     return Parts(
         settings=settings,
         database=database,
@@ -74,7 +81,7 @@ def compose(settings: Settings, database: Database) -> Parts:
         entitlements=entitlements,
         keys=keys,
         audit=audit,
-        handover=Handover(database, settings, entitlements, keys, audit),
+        handover=TimedHandover(metrics, database, settings, entitlements, keys, audit),
         browser_tokens=BrowserTokens(shared_secret(database, "browser tokens")),
         now=utc_now,
         demo_people=settings.demo_people,
@@ -107,7 +114,8 @@ def _name_each_request(app: Flask, settings: Settings) -> None:
     @app.before_request
     def _begin() -> None:
         g.request_id = secrets.token_hex(8)
-        if request.host != host:
+        # Load balancers ask for the node's health by its address.
+        if request.blueprint != health.blueprint.name and request.host != host:
             abort(400, f"This address is not served here; it is {settings.server.base_url}.")
 
     @app.context_processor

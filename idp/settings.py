@@ -45,6 +45,13 @@ class ServerSettings(Section):
     trusted_proxies: int = Field(
         0, ge=0, le=5, description="How many proxies in front may set X-Forwarded-*; 0 trusts none."
     )
+    tls_certificate: Path | None = Field(
+        None, description="PEM file, the server's certificate first; with tls_key we speak TLS."
+    )
+    tls_key: Path | None = Field(None, description="PEM file of its private key, not encrypted.")
+    metrics: Literal["loopback", "off", "public"] = Field(
+        "loopback", description="Who may read /metrics: this machine, nobody, or everybody."
+    )
 
     @field_validator("base_url")
     @classmethod
@@ -55,6 +62,14 @@ class ServerSettings(Section):
         if parts.query or parts.fragment or parts.username:
             raise ValueError("should have no query, fragment or user name")
         return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> ServerSettings:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key go together: set both or neither")
+        if self.tls_certificate and not self.secure:
+            raise ValueError("base_url should begin with https:// when tls_certificate is set")
+        return self
 
     @property
     def secure(self) -> bool:
@@ -145,6 +160,14 @@ class AwsSettings(Section):
         return value.rstrip("/")
 
 
+class AuditSettings(Section):
+    """[audit]: the record of what happened."""
+
+    keep_days: int = Field(
+        0, ge=0, description="`idp audit prune` removes what is older; 0 keeps everything."
+    )
+
+
 class LogSettings(Section):
     """[log]: structured lines on standard error."""
 
@@ -168,6 +191,7 @@ class Settings(BaseSettings):
     sign_in: SignInSettings = SignInSettings()
     saml: SamlSettings = SamlSettings()
     aws: AwsSettings = AwsSettings()
+    audit: AuditSettings = AuditSettings()
     log: LogSettings = LogSettings()
     demo_people: tuple[tuple[str, str, str], ...] = Field(
         (), description="Shown below the sign-in form: user name, password, what it shows."

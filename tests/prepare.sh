@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the programs that the tests talk to: a browser, PostgreSQL, xmlsec1, and Python's venv.
+# Installs the programs that the tests talk to: a browser, PostgreSQL, xmlsec1, nginx, and Python's venv.
 # Where that can't be done, the suites that need them say so and are left out; in CI that is a failure.
 set -eu
 
@@ -16,6 +16,7 @@ need python3-venv "$(command -v python3 >/dev/null && python3 -c 'import ensurep
 need chromium chromium chromium-browser google-chrome
 need postgresql /usr/lib/postgresql/*/bin/postgres postgres
 need xmlsec1 xmlsec1
+need nginx nginx /usr/sbin/nginx
 
 [ -n "$packages" ] || exit 0
 

@@ -1,6 +1,7 @@
 """The vocabulary of the audit trail: one class per kind of event, thing first, then what happened.
 
 Events hold who, what and with which key; never a password, a token or an assertion's body.
+What administrators do is in idp.audit.admin_events.
 """
 
 from __future__ import annotations
@@ -22,6 +23,11 @@ class Event:
 
     type: ClassVar[str]
     actor: str
+
+    @property
+    def kind(self) -> str:
+        """The type as the row says it."""
+        return self.type
 
     def detail(self) -> dict[str, Any]:
         """What the event says besides its actor, as JSON values."""
@@ -86,10 +92,21 @@ class AssertionRefused(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AdminActed(Event):
-    """An administrator changed something: `action` such as "user.added", on `subject`."""
+class AdminEvent(Event):
+    """An administrator changed `subject`; `changes` says what of it, in JSON values."""
+
+    subject: str
+    changes: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdminActed(AdminEvent):
+    """What has no class of its own; `action`, such as "account.checked", becomes the type."""
 
     type: ClassVar[str] = "admin.acted"
     action: str
-    subject: str
-    changes: dict[str, Any]
+
+    @property
+    def kind(self) -> str:
+        """The action, so that it is found by its type like any other."""
+        return self.action

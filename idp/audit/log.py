@@ -1,26 +1,31 @@
-"""The append-only, hash-chained record.
+"""Writing the record: append-only, hash-chained, durable before an answer is given.
 
-Each row's hash covers its content and the hash of the row before it, so that a changed, removed,
-inserted or reordered row shows. Writers take turns on one row, the head of the chain.
+Writers of all processes and nodes take turns on one row, the head of the chain.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import select
+from sqlalchemy import Connection, insert
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
+from idp.audit.chain import EVENTS, SEALED, Point, move_head, read_ends, seal
 from idp.audit.events import AssertionIssued, Event
+from idp.audit.group_commit import GroupCommit
+from idp.audit.text import printable
 from idp.db.engine import Database
-from idp.db.models import AuditEventRow, AuditHeadRow
+from idp.db.models import canonical_time
 
-GENESIS = "0" * 64
+LONGEST_TYPE = 64
 LONGEST_ACTOR = 400
+LONGEST_ORIGIN = 64
+
+Also = Callable[[Session], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,65 +36,115 @@ class Origin:
     request_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An event's columns, as text, before it has a place in the chain."""
+
+    at: str
+    type: str
+    actor: str
+    address: str
+    request_id: str
+    assertion_id: str | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    draft: Draft
+    also: Also | None
+
+
+class _AlsoFailed(Exception):
+    """The change beside an event failed, for `reason`."""
+
+    def __init__(self, reason: Exception) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
 def utc_now() -> datetime:
     """The time of day, aware, in UTC."""
     return datetime.now(UTC)
 
 
 class AuditLog:
-    """Appends events; an event is durable when `record` returns."""
+    """Appends events; an event is durable when `record` returns. One instance serves a process."""
 
     def __init__(self, database: Database, now: Callable[[], datetime] = utc_now) -> None:
         self._database = database
         self._now = now
+        self._group = GroupCommit(self._write, _try_each_alone)
 
-    def record(self, event: Event, origin: Origin) -> None:
-        """Append one event in a transaction of its own."""
-        with self._database.writing() as session:
-            self.append(session, event, origin)
+    def record(self, event: Event, origin: Origin, also: Also | None = None) -> None:
+        """Append one event, together with those of other threads that come at the same time.
+
+        `also` makes a small change in the same transaction: both are kept or neither. It is given
+        a writing session, and may be called a second time if the first transaction failed.
+        """
+        try:
+            self._group.submit(_Entry(self._draft(event, origin), also))
+        except _AlsoFailed as failed:
+            raise failed.reason from None
 
     def append(self, session: Session, event: Event, origin: Origin) -> None:
         """Append one event in the caller's writing transaction, whole with what it tells of."""
-        head = session.scalars(
-            select(AuditHeadRow).where(AuditHeadRow.id == 1).with_for_update()
-        ).one()
-        row = AuditEventRow(
-            seq=head.seq + 1,
-            at=self._now(),
-            type=event.type,
-            actor=_readable(event.actor),
-            address=origin.address,
-            request_id=origin.request_id,
+        extend(session.connection(), [self._draft(event, origin)])
+
+    def _write(self, entries: Sequence[_Entry]) -> None:
+        with self._database.writing() as session:
+            # The head is locked before anything else, so that transactions can't wait in a circle.
+            extend(session.connection(), [entry.draft for entry in entries])
+            for entry in entries:
+                if entry.also is not None:
+                    _call(entry.also, session)
+
+    def _draft(self, event: Event, origin: Origin) -> Draft:
+        return Draft(
+            at=canonical_time(self._now()),
+            type=printable(event.kind, LONGEST_TYPE),
+            actor=printable(event.actor, LONGEST_ACTOR),
+            address=printable(origin.address, LONGEST_ORIGIN),
+            request_id=printable(origin.request_id, LONGEST_ORIGIN),
             assertion_id=event.assertion_id if isinstance(event, AssertionIssued) else None,
             detail=json.dumps(event.detail(), sort_keys=True),
-            previous_hash=head.hash,
         )
-        row.hash = row_hash(row)
-        session.add(row)
-        head.seq, head.hash = row.seq, row.hash
 
 
-def row_hash(row: AuditEventRow) -> str:
-    """SHA-256 over all columns but the hash itself, as a JSON list; lower-case hex."""
-    columns = [
-        row.previous_hash,
-        row.seq,
-        row.at.astimezone(UTC).isoformat(timespec="microseconds"),
-        row.type,
-        row.actor,
-        row.address,
-        row.request_id,
-        row.assertion_id,
-        row.detail,
-    ]
-    text = json.dumps(columns, separators=(",", ":"))
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
+def extend(connection: Connection, drafts: Sequence[Draft]) -> None:
+    """Append rows to the chain in the running writing transaction."""
+    head = read_ends(connection, lock=True).head
+    rows: list[dict[str, int | str | None]] = []
+    for draft in drafts:
+        sealed = (
+            head.hash,
+            head.seq + 1,
+            draft.at,
+            draft.type,
+            draft.actor,
+            draft.address,
+            draft.request_id,
+            draft.assertion_id,
+            draft.detail,
+        )
+        head = Point(head.seq + 1, seal(sealed))
+        rows.append({**dict(zip(_NAMES, sealed, strict=True)), "hash": head.hash})
+    connection.execute(_INSERT, rows)
+    move_head(connection, head)
 
 
-def _readable(actor: str) -> str:
-    """A name as a terminal and every database can take it: what is invisible is escaped."""
-    shown = "".join(
-        character if character.isprintable() else ascii(character)[1:-1]
-        for character in actor[:LONGEST_ACTOR]
-    )
-    return shown[:LONGEST_ACTOR]
+def _call(also: Also, session: Session) -> None:
+    try:
+        also(session)
+        session.flush()
+    except Exception as problem:
+        raise _AlsoFailed(problem) from problem
+
+
+def _try_each_alone(problem: Exception) -> bool:
+    """Not when the database itself is at fault: then each would fail, after a long wait."""
+    return not isinstance(problem, OperationalError | InterfaceError)
+
+
+_NAMES = [each.name for each in SEALED]
+_INSERT = insert(EVENTS)

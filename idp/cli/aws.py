@@ -1,4 +1,4 @@
-"""idp aws: the AWS accounts that roles lie in."""
+"""idp aws: the AWS accounts that roles lie in, and our metadata in them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from idp.audit.events import AdminActed
 from idp.audit.log import AuditLog
 from idp.aws.arn import PARTITIONS
 from idp.cli.acting import acting_admin, command_origin
+from idp.cli.aws_register import register
+from idp.cli.aws_status import status
 from idp.cli.context import open_database
 from idp.db.engine import Database
 from idp.entitlements.account import Account, Accounts, check_account
@@ -31,13 +33,18 @@ class AccountRefused(IdpError):
 
 @click.group()
 def aws() -> None:
-    """The AWS accounts that roles lie in.
+    """The AWS accounts that roles lie in, and our metadata in them.
 
     \b
     Examples:
-      idp aws account add 111122223333 --alias dev
-      idp aws account list
+      idp aws account add 111122223333 --alias dev --profile dev-admin
+      idp aws register dev
+      idp aws status
     """
+
+
+aws.add_command(register)
+aws.add_command(status)
 
 
 @aws.group()

@@ -1,23 +1,32 @@
-"""idp db: the database's schema."""
+"""idp db: the database's schema, its backup and its restore."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import click
 
+from idp.audit.events import AdminActed
+from idp.audit.log import AuditLog
+from idp.cli.acting import acting_admin, command_origin
 from idp.cli.context import open_database
 from idp.db import schema
+from idp.db.backup import BackedUp, back_up
+from idp.db.backup import restore as put_back
+from idp.db.engine import Database
 
 
 @click.group()
 def db() -> None:
-    """The database's schema.
+    """The database: its schema, backup and restore.
 
     \b
     Examples:
       idp db status
       idp db upgrade
+      idp db backup /backup/idp-monday.backup
+      idp db restore /backup/idp-monday.backup
     """
 
 
@@ -58,3 +67,60 @@ def upgrade(context: click.Context) -> None:
         click.echo(f"Schema {before.wanted} is up to date; nothing to do.")
     else:
         click.echo(f"Schema upgraded: {before.current or 'empty'} → {before.wanted}.")
+
+
+@db.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--force", is_flag=True, help="Replace the file if it is there.")
+@click.pass_context
+def backup(context: click.Context, file: Path, force: bool) -> None:
+    """Copy the whole database into FILE while the server runs.
+
+    The copy is consistent, checked, and readable by this user alone. On PostgreSQL it is made by
+    pg_dump. Private keys are not in it: back up the folder keys.folder too.
+
+    \b
+    Example:
+      idp db backup /backup/idp-monday.backup
+    """
+    database = open_database(context)
+    _record(database, "database.backed_up", file.name)
+    made = back_up(database, file, force=force)
+    click.echo(f"Backed up to {made.file}: {_shown(made)}")
+
+
+@db.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--force", is_flag=True, help="Replace a database that has something in it.")
+@click.pass_context
+def restore(context: click.Context, file: Path, force: bool) -> None:
+    """Put the copy in FILE in the place of the database; the server must be stopped.
+
+    The copy is checked first: that it is whole, of a known schema, and that its audit chain ends
+    at its head. A SQLite database that was there is kept as *.before-restore.
+
+    \b
+    Example:
+      systemctl stop idp
+      idp db restore --force /backup/idp-monday.backup
+      idp db upgrade && idp check && systemctl start idp
+    """
+    database = open_database(context, any_schema=True)
+    found = put_back(database, file, force=force)
+    click.echo(f"Restored from {found.file}: {_shown(found)}")
+    if schema.status(database).up_to_date:
+        _record(database, "database.restored", file.name, audit_seq=found.audit_seq)
+    else:
+        click.echo("Its schema is older than this version's. Run: idp db upgrade")
+
+
+def _shown(made: BackedUp) -> str:
+    return (
+        f"{made.bytes:,} bytes, schema {made.revision}, "
+        f"audit trail up to row {made.audit_seq:,} ({made.audit_hash[:16]}…)."
+    )
+
+
+def _record(database: Database, action: str, subject: str, **changes: object) -> None:
+    event = AdminActed(actor=acting_admin(), action=action, subject=subject, changes=changes)
+    AuditLog(database).record(event, command_origin())

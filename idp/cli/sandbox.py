@@ -10,12 +10,14 @@ from types import FrameType
 
 import click
 
+from idp.cli.parent import end_with_parent
+
 
 @click.command(short_help="An AWS on loopback that refuses what AWS refuses.")
 @click.option("--port", default=8081, show_default=True, type=click.IntRange(0, 65535))
 @click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address.")
 @click.option("--with-parent", is_flag=True, help="End when standard input ends.")
-@click.option("--quiet", is_flag=True, help="Log no requests.")
+@click.option("--quiet", is_flag=True, help="Neither greet nor log requests.")
 def sandbox(port: int, host: str, with_parent: bool, quiet: bool) -> None:
     """Run an AWS on this computer: sign-in endpoints, STS, IAM, S3 and KMS.
 
@@ -30,7 +32,7 @@ def sandbox(port: int, host: str, with_parent: bool, quiet: bool) -> None:
       export AWS_ACCESS_KEY_ID=111122223333 AWS_SECRET_ACCESS_KEY=any
       aws iam create-saml-provider --name ExampleIdP --saml-metadata-document file://idp.xml
     """
-    from idp.sandbox.server import end_with_parent, open_sandbox
+    from idp.sandbox.server import open_sandbox
 
     logging.basicConfig(
         stream=sys.stderr,
@@ -39,7 +41,8 @@ def sandbox(port: int, host: str, with_parent: bool, quiet: bool) -> None:
         datefmt="%H:%M:%S",
     )
     server, address = open_sandbox(host, port)
-    click.echo(_greeting(address))
+    if not quiet:
+        click.echo(_greeting(address))
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         # shutdown() waits for serve_forever(), which runs in this very thread.
@@ -48,7 +51,7 @@ def sandbox(port: int, host: str, with_parent: bool, quiet: bool) -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     if with_parent:
-        end_with_parent(server)
+        end_with_parent()
     try:
         server.serve_forever()
     finally:

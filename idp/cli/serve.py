@@ -5,18 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from typing import Any
 
 import click
-from granian import Granian
-from granian.constants import Interfaces
-from granian.log import LogLevels
 
-from idp.app import create_app
 from idp.cli.context import settings_from
 from idp.cli.parent import end_with_parent
 from idp.errors import IdpError
-from idp.settings import Settings
 
 
 @click.command()
@@ -25,36 +19,37 @@ from idp.settings import Settings
 def serve(context: click.Context, with_parent: bool) -> None:
     """Serve the sign-in pages. Ctrl-C or SIGTERM ends it after the running requests.
 
+    SIGHUP reads the settings and the TLS certificate again without refusing a connection;
+    settings that can't be used change nothing, and the log says what is wrong with them.
+
     \b
     Examples:
       idp check && idp serve
       IDP_SERVER__PORT=9000 idp serve
+      kill -HUP $(pgrep -o -f 'idp serve')    reload; systemctl reload idp does the same
     """
     settings = settings_from(context)
-    application = create_app(settings)  # whatever is wrong shows here, as one sentence
-    application.extensions["idp"].database.close()
+    from idp.telemetry.metrics import share_between_processes
+
     require_free(settings.server.host, settings.server.port)
-    if with_parent:
-        end_with_parent()
+    folder = settings.data_folder / "metrics" / str(settings.server.port)
+    try:
+        share_between_processes(folder)
+    except OSError as problem:
+        raise IdpError(
+            f"The folder {folder} can't be made: {problem.strerror}.",
+            "Set data_folder to a place where this user may write.",
+        ) from None
     if config := context.find_root().params.get("config"):
         os.environ["IDP_CONFIG"] = str(config)
-    _server(settings).serve()
 
+    from idp.serving.server import Server, ignore_drain_signal, require_servable
 
-def _server(settings: Settings) -> Any:
-    return Granian(
-        target="idp.app:create_app",
-        factory=True,
-        address=settings.server.host,
-        port=settings.server.port,
-        interface=Interfaces.WSGI,
-        workers=settings.server.workers or os.cpu_count() or 1,
-        blocking_threads=settings.server.threads,
-        websockets=False,
-        log_level=LogLevels.warning,
-        respawn_failed_workers=True,
-        workers_kill_timeout=10,
-    )
+    require_servable(settings)  # whatever is wrong shows here, as one sentence
+    if with_parent:
+        end_with_parent()
+    ignore_drain_signal()
+    Server(settings).run()
 
 
 def require_free(host: str, port: int, *, option: str = "IDP_SERVER__PORT") -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,8 +40,13 @@ class Database:
             ) from None
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         if self.is_sqlite and parsed.database:
-            _make_folder(Path(parsed.database).parent)
-        options: dict[str, Any] = {"pool_size": pool_size, "max_overflow": pool_size}
+            _make_file(Path(parsed.database))
+        # Errors go to the log, and parameters may be password hashes.
+        options: dict[str, Any] = {
+            "pool_size": pool_size,
+            "max_overflow": pool_size,
+            "hide_parameters": True,
+        }
         if not self.is_sqlite:
             options["pool_pre_ping"] = True
             options["connect_args"] = {"connect_timeout": 5}
@@ -79,12 +85,15 @@ class Database:
         self.engine.dispose()
 
 
-def _make_folder(folder: Path) -> None:
+def _make_file(file: Path) -> None:
+    """A new database is for us alone from its first byte; its -wal and -shm follow its mode."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if not file.exists():
+            os.close(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600))
     except OSError as problem:
         raise DatabaseUnavailable(
-            f"The folder {folder} can't be made: {problem.strerror}.",
+            f"The database {file} can't be made: {problem.strerror}.",
             "Set data_folder to a place where this user may write.",
         ) from None
 

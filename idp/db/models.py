@@ -44,6 +44,31 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class CanonicalTime(TypeDecorator[datetime]):
+    """An aware UTC datetime kept as text such as 2026-11-23T12:00:00.000000Z.
+
+    It sorts by time, reads the same in every database, and is hashed as it stands.
+    """
+
+    impl = String(27)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
+        """The text of an aware time."""
+        return None if value is None else canonical_time(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:
+        """The time that a text says."""
+        return None if value is None else datetime.fromisoformat(value)
+
+
+def canonical_time(value: datetime) -> str:
+    """UTC in ISO 8601 with microseconds and Z, always 27 characters. The time must be aware."""
+    if value.tzinfo is None:
+        raise ValueError("a time without a zone can't be stored")
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
 class Base(DeclarativeBase):
     """All tables, with constraint names that migrations can rely on."""
 
@@ -230,7 +255,7 @@ class AuditEventRow(Base):
     seq: Mapped[int] = mapped_column(
         BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False
     )
-    at: Mapped[datetime] = mapped_column(index=True)
+    at: Mapped[datetime] = mapped_column(CanonicalTime(), index=True)
     type: Mapped[str] = mapped_column(String(64), index=True)
     actor: Mapped[str] = mapped_column(String(400), index=True)
     address: Mapped[str] = mapped_column(String(64))
@@ -242,13 +267,18 @@ class AuditEventRow(Base):
 
 
 class AuditHeadRow(Base):
-    """Where the chain ends: the row that writers take turns on."""
+    """Where the chain ends: the row that writers take turns on.
+
+    The anchor is the last row that retention removed; before that, row 0 and a hash of zeros.
+    """
 
     __tablename__ = "audit_head"
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     seq: Mapped[int] = mapped_column(BigInteger)
     hash: Mapped[str] = mapped_column(String(64))
+    anchor_seq: Mapped[int] = mapped_column(BigInteger)
+    anchor_hash: Mapped[str] = mapped_column(String(64))
 
 
 class SecretRow(Base):

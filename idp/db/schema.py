@@ -78,6 +78,16 @@ def require_current(database: Database) -> None:
         )
 
 
+def require_known(revision: str | None) -> str:
+    """The same revision. Raises SchemaOutOfDate if there is none, or one of a newer version."""
+    if revision is None:
+        raise SchemaOutOfDate("There is no schema in it.", "Name a backup made by: idp db backup")
+    scripts = ScriptDirectory(str(MIGRATIONS))
+    known = {script.revision for script in scripts.walk_revisions()}
+    _refuse_newer(SchemaStatus(revision, scripts.get_current_head() or "", revision in known))
+    return revision
+
+
 def _refuse_newer(found: SchemaStatus) -> None:
     if not found.known:
         raise SchemaOutOfDate(

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from idp.aws.arn import ProviderArn, RoleArn
+from idp.aws.arn import RoleArn
 from idp.sandbox.behind import IamRole
 from idp.sandbox.judge import RolePair, Verdict, judge_response, pairs_claimed
 from idp.sandbox.judge.check import NOT_AUTHORIZED
 from idp.sandbox.providers import SamlProvider, SamlProviders
 from idp.sandbox.refusal import AwsRefusal
 from idp.sandbox.sessions import RoleSession, Sessions
+from idp.sandbox.trust_context import name_qualifier, subject_type, trust_context
 from idp.sandbox.trust_policy import actions_needed, evaluate
 
 DEFAULT_SECONDS = 3600
-_NAME_ID_PREFIX = "urn:oasis:names:tc:SAML:2.0:nameid-format:"
 # AWS publishes no size for its packed form: this one is the sandbox's estimate.
 _PACKED_BYTES = 4096
 
@@ -34,13 +32,12 @@ class Believed:
     @property
     def name_qualifier(self) -> str:
         """BASE64(SHA1(Issuer + account + "/" + provider name)), as STS documents it."""
-        arn = self.provider.arn
-        return name_qualifier(self.verdict.issuer, arn)
+        return name_qualifier(self.verdict.issuer, self.provider.arn)
 
     @property
     def subject_type(self) -> str:
         """The NameID's format without the prefix of SAML 2.0; any other prefix stays."""
-        return self.verdict.name_id_format.removeprefix(_NAME_ID_PREFIX)
+        return subject_type(self.verdict.name_id_format)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +47,6 @@ class Assumed:
     session: RoleSession
     believed: Believed
     packed_percent: int
-
-
-def name_qualifier(issuer: str, provider: ProviderArn) -> str:
-    """The saml:namequalifier of an issuer at a provider."""
-    text = f"{issuer}{provider.account}/{provider.name}"
-    digest = hashlib.sha1(text.encode(), usedforsecurity=False).digest()
-    return base64.b64encode(digest).decode()
 
 
 class Gate:
@@ -160,34 +150,11 @@ class Gate:
             actions=actions_needed(
                 tags=bool(verdict.tags), source_identity=verdict.source_identity is not None
             ),
-            context=trust_context(believed),
+            context=trust_context(verdict, believed.provider.arn),
         )
         if not decision.allowed:
             raise AwsRefusal.of(NOT_AUTHORIZED, *decision.explanation())
         return role
-
-
-def trust_context(believed: Believed) -> dict[str, tuple[str, ...]]:
-    """The condition keys of a trust policy for this response, with their values."""
-    verdict, arn = believed.verdict, believed.provider.arn
-    context: dict[str, tuple[str, ...]] = {
-        **verdict.saml_values,
-        "saml:aud": (verdict.recipient,),
-        "saml:iss": (verdict.issuer,),
-        "saml:sub": (verdict.name_id,),
-        "saml:sub_type": (believed.subject_type,),
-        "saml:namequalifier": (believed.name_qualifier,),
-        "saml:doc": (f"{arn.account}/{arn.name}",),
-        "sts:RoleSessionName": (verdict.session_name,),
-    }
-    if verdict.source_identity is not None:
-        context["sts:SourceIdentity"] = (verdict.source_identity,)
-    if verdict.transitive:
-        context["sts:TransitiveTagKeys"] = verdict.transitive
-    if verdict.tags:
-        context["aws:TagKeys"] = tuple(verdict.tags)
-        context |= {f"aws:RequestTag/{key}": (value,) for key, value in verdict.tags.items()}
-    return context
 
 
 def _seconds(verdict: Verdict, role: IamRole, requested: int | None, console: bool) -> int:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import errno
 import logging
 import socket
-import os
 from collections.abc import Callable
 from datetime import UTC, datetime
-from threading import Thread
 from typing import Any
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
@@ -63,17 +61,6 @@ def open_sandbox(
     address = f"http://{shown}:{server.port}"
     server.app = create_sandbox(address, clock=clock)
     return server, address
-
-
-def end_with_parent(server: BaseWSGIServer) -> None:
-    """Shut the server down when standard input ends, as it does when the parent is gone."""
-
-    def wait() -> None:
-        while os.read(0, 1024):
-            pass
-        server.shutdown()
-
-    Thread(target=wait, daemon=True).start()
 
 
 def _not_yet(_environ: Any, start_response: Any) -> list[bytes]:

@@ -21,7 +21,7 @@ def upgrade() -> None:
             autoincrement=False,
             nullable=False,
         ),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("at", sa.String(length=27), nullable=False),
         sa.Column("type", sa.String(length=64), nullable=False),
         sa.Column("actor", sa.String(length=400), nullable=False),
         sa.Column("address", sa.String(length=64), nullable=False),
@@ -41,6 +41,8 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("anchor_seq", sa.BigInteger(), nullable=False),
+        sa.Column("anchor_hash", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_head")),
     )
     op.create_table(
@@ -203,9 +205,10 @@ def upgrade() -> None:
     op.create_index(op.f("ix_sessions_expires_at"), "sessions", ["expires_at"], unique=False)
     op.create_index(op.f("ix_sessions_person_id"), "sessions", ["person_id"], unique=False)
     op.execute(
-        sa.text("INSERT INTO audit_head (id, seq, hash) VALUES (1, 0, :hash)").bindparams(
-            hash="0" * 64
-        )
+        sa.text(
+            "INSERT INTO audit_head (id, seq, hash, anchor_seq, anchor_hash) "
+            "VALUES (1, 0, :hash, 0, :hash)"
+        ).bindparams(hash="0" * 64)
     )
 
 

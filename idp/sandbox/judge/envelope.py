@@ -24,9 +24,9 @@ RULES = (
     ),
     Rule(
         "encryption",
-        "The assertion is encrypted only if the provider in IAM holds a private key for it.",
+        "The assertion is encrypted if, and only if, the provider in IAM is set up for that.",
         INVALID_RESPONSE,
-        "Send the assertion unencrypted, or give the key to IAM (AddPrivateKey).",
+        "Send the assertion unencrypted, with AssertionEncryptionMode Allowed.",
     ),
     Rule(
         "one-assertion",
@@ -52,9 +52,13 @@ RULES = (
 
 
 def find_assertion(
-    root: etree._Element, endpoints: tuple[str, ...], notebook: Notebook
+    root: etree._Element, endpoints: tuple[str, ...], notebook: Notebook, *, must_encrypt: bool
 ) -> etree._Element | None:
-    """The one Assertion of the Response, or None when the envelope isn't as it should be."""
+    """The one Assertion of the Response, or None when the envelope isn't as it should be.
+
+    `must_encrypt` says that the provider takes encrypted assertions only. Decryption would come
+    here, before the assertion is looked for: none is done yet, so every encrypted one is refused.
+    """
     version = root.get("Version", "")
     is_response = root.tag == f"{PROTOCOL}Response"
     if not notebook.note(
@@ -69,7 +73,12 @@ def find_assertion(
     _check_unsolicited(root, notebook)
     encrypted = list(root.iter(f"{ASSERTION}EncryptedAssertion"))
     if not notebook.note(
-        "encryption", not encrypted, "EncryptedAssertion" if encrypted else "plain", "plain"
+        "encryption",
+        not encrypted and not must_encrypt,
+        "an EncryptedAssertion" if encrypted else "a plain Assertion",
+        "an encrypted assertion, which this judge can't read yet"
+        if must_encrypt
+        else "a plain Assertion (this judge can't decrypt yet)",
     ):
         return None
     everywhere = list(root.iter(f"{ASSERTION}Assertion"))

@@ -72,7 +72,12 @@ def _judge(
     root = transport.read_document(text, notebook)
     if root is None:
         return None
-    assertion = envelope.find_assertion(root, endpoints, notebook)
+    assertion = envelope.find_assertion(
+        root,
+        endpoints,
+        notebook,
+        must_encrypt=provider is not None and provider.requires_encryption,
+    )
     if assertion is None:
         return None
     octets = None

@@ -1,0 +1,123 @@
+"""The vocabulary for what administrators do. Each event names its subject and the changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from idp.audit.events import AdminEvent, Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolesApplied(AdminEvent):
+    """Role rules were replaced; the changes name them and count the people concerned."""
+
+    type: ClassVar[str] = "roles.applied"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountAdded(AdminEvent):
+    """An AWS account, named by its number, may be signed in to from now on."""
+
+    type: ClassVar[str] = "account.added"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountChanged(AdminEvent):
+    """An AWS account's alias, provider or access changed."""
+
+    type: ClassVar[str] = "account.changed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountRemoved(AdminEvent):
+    """An AWS account is not known any more; nothing is granted there."""
+
+    type: ClassVar[str] = "account.removed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserAdded(AdminEvent):
+    """A person was added to the local directory."""
+
+    type: ClassVar[str] = "user.added"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserChanged(AdminEvent):
+    """A local person's name, address or attributes changed."""
+
+    type: ClassVar[str] = "user.changed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserGroupsSet(AdminEvent):
+    """A local person's groups were replaced; the changes hold `before` and `after`."""
+
+    type: ClassVar[str] = "user.groups_set"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserDisabled(AdminEvent):
+    """A local person can't sign in any more."""
+
+    type: ClassVar[str] = "user.disabled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserEnabled(AdminEvent):
+    """A local person can sign in again."""
+
+    type: ClassVar[str] = "user.enabled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserPasswordSet(AdminEvent):
+    """An administrator gave a local person a password."""
+
+    type: ClassVar[str] = "user.password_set"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsersImported(AdminEvent):
+    """People came from a file, the subject; the changes count those added and updated."""
+
+    type: ClassVar[str] = "user.imported"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyGenerated(AdminEvent):
+    """A signing key was made; the changes hold its state and fingerprint."""
+
+    type: ClassVar[str] = "key.generated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsReloaded(AdminEvent):
+    """A running server took new settings; the changes name those that differ, without values."""
+
+    type: ClassVar[str] = "settings.reloaded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditCheckpointed(Event):
+    """A statement about the chain up to row `row` was signed with key `key` (a fingerprint)."""
+
+    type: ClassVar[str] = "audit.checkpointed"
+    row: int
+    hash: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditPruned(Event):
+    """Retention removed the rows up to `row`, whose hash was `hash`, and `before` is the limit.
+
+    Verification holds the anchor of the chain against the last of these events.
+    """
+
+    type: ClassVar[str] = "audit.pruned"
+    row: int
+    hash: str
+    before: str
+    removed: int

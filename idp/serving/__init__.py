@@ -1,0 +1,1 @@
+"""The server's processes: one that holds the port, and workers that answer."""

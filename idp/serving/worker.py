@@ -1,0 +1,31 @@
+"""What a worker process does before it answers its first request."""
+
+from __future__ import annotations
+
+from multiprocessing.synchronize import Semaphore
+
+from idp.app import create_app
+from idp.errors import IdpError
+from idp.serving.drain import Draining, end_with_server, own_process_group
+from idp.settings import load_settings
+from idp.telemetry.logs import configure_logging
+
+
+def load_worker(server: int, listener: int, patience: float, ready: Semaphore) -> Draining:
+    """The application of a worker of process `server`, which listens on descriptor `listener`.
+
+    The settings are read anew, so that workers started after a reload have the new ones. `ready`
+    is released when the first request can come. Ends the process, with a sentence on standard
+    error, if the application can't be made.
+    """
+    own_process_group()
+    end_with_server(server, patience)
+    try:
+        settings = load_settings()
+        configure_logging(settings.log)
+        application = Draining(create_app(settings).wsgi_app, listener)
+    except IdpError as refusal:
+        raise SystemExit(f"idp: {refusal}") from None
+    application.listen_for_signal()
+    ready.release()
+    return application
