@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.orm import Session
@@ -31,13 +31,7 @@ class Database:
     """
 
     def __init__(self, url: str, pool_size: int = 8) -> None:
-        try:
-            parsed = make_url(url)
-        except ArgumentError:
-            raise DatabaseUnavailable(
-                "database.url is not a database address.",
-                "Leave it empty for SQLite, or write postgresql://user@host/name.",
-            ) from None
+        parsed = _address(url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         if self.is_sqlite and parsed.database:
             _make_file(Path(parsed.database))
@@ -83,6 +77,21 @@ class Database:
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
+
+
+def _address(url: str) -> URL:
+    """The parsed address; it may hold a password, so no message ever shows it."""
+    try:
+        parsed = make_url(url)
+        known = parsed.drivername in ("sqlite", "postgresql+psycopg")
+    except (ArgumentError, ValueError):
+        known = False
+    if not known:
+        raise DatabaseUnavailable(
+            "database.url is not the address of a database that can be used.",
+            "Leave it empty for SQLite, or write postgresql://user@host/name.",
+        )
+    return parsed
 
 
 def _make_file(file: Path) -> None:
