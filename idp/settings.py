@@ -212,12 +212,8 @@ class Settings(BaseSettings):
 
     @property
     def database_url(self) -> str:
-        """The SQLAlchemy URL; PostgreSQL goes through psycopg 3."""
-        url = self.database.url or f"sqlite:///{self.data_folder / 'idp.sqlite3'}"
-        for plain in ("postgresql://", "postgres://"):
-            if url.startswith(plain):
-                return "postgresql+psycopg://" + url.removeprefix(plain)
-        return url
+        """The database's address: as set, or SQLite in the data folder."""
+        return self.database.url or f"sqlite:///{self.data_folder / 'idp.sqlite3'}"
 
 
 def load_settings(file: Path | None = None, **overrides: Any) -> Settings:

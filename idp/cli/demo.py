@@ -88,6 +88,7 @@ def _environment(port: int, sandbox_port: int, data: Path) -> dict[str, str]:
         "IDP_AWS__SANDBOX_URL": f"http://127.0.0.1:{sandbox_port}",
         "IDP_AWS__SOURCE_IDENTITY": "{username}",
         "IDP_AWS__CONTACT": "the platform team (platform@corp.example)",
+        "IDP_LOG__LEVEL": "warning",
         "IDP_DEMO_PEOPLE": json.dumps(people),
     }
 

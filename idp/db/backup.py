@@ -114,7 +114,7 @@ def restore(database: Database, file: Path, *, force: bool) -> BackedUp:
 
 def _checked(found: Contents, file: Path, size: int) -> BackedUp:
     revision = schema.require_known(found.revision)
-    if found.head is None or (found.last is not None and found.last != found.head):
+    if found.head is None or (found.head.seq > 0 and found.last != found.head):
         raise BackupRefused(
             "The audit chain does not end at its head, so rows are missing or were changed.",
             "Look closer with: idp audit verify",

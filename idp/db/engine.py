@@ -17,6 +17,14 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from idp.errors import IdpError
 
 
+_DRIVERS = {
+    "sqlite": "sqlite",
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+}
+
+
 class DatabaseUnavailable(IdpError):
     """The database can't be opened or reached."""
 
@@ -83,15 +91,15 @@ def _address(url: str) -> URL:
     """The parsed address; it may hold a password, so no message ever shows it."""
     try:
         parsed = make_url(url)
-        known = parsed.drivername in ("sqlite", "postgresql+psycopg")
     except (ArgumentError, ValueError):
-        known = False
-    if not known:
+        parsed = None
+    driver = _DRIVERS.get(parsed.drivername) if parsed else None
+    if parsed is None or driver is None:
         raise DatabaseUnavailable(
             "database.url is not the address of a database that can be used.",
             "Leave it empty for SQLite, or write postgresql://user@host/name.",
         )
-    return parsed
+    return parsed.set(drivername=driver)
 
 
 def _make_file(file: Path) -> None:
