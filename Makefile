@@ -1,7 +1,7 @@
 # make run    try it: everything on this machine, no AWS account needed
 # make test   every test; installs what they need where it can
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench clean lock
+.PHONY: help run test lint bench screenshots clean lock
 
 PORT ?= 8080
 SANDBOX_PORT ?= 8081
@@ -28,6 +28,9 @@ lint: $(VENV)/dev.installed ## Check style, types and who imports whom
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy
 	@$(VENV)/bin/lint-imports
+
+screenshots: $(VENV)/dev.installed ## Take the pictures of docs/images anew
+	@$(PY) -m tests.browser.screenshots $$(command -v chromium || command -v google-chrome)
 
 lock: $(VENV)/dev.installed ## Make the lock files anew from pyproject.toml (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
