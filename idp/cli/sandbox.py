@@ -41,8 +41,6 @@ def sandbox(port: int, host: str, with_parent: bool, quiet: bool) -> None:
         datefmt="%H:%M:%S",
     )
     server, address = open_sandbox(host, port)
-    if not quiet:
-        click.echo(_greeting(address))
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         # shutdown() waits for serve_forever(), which runs in this very thread.
@@ -52,6 +50,8 @@ def sandbox(port: int, host: str, with_parent: bool, quiet: bool) -> None:
     signal.signal(signal.SIGINT, stop)
     if with_parent:
         end_with_parent()
+    if not quiet:
+        click.echo(_greeting(address))
     try:
         server.serve_forever()
     finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,6 +10,7 @@ from idp.aws.arn import RoleArn
 from idp.sandbox.behind import IamRole
 from idp.sandbox.judge import RolePair, Verdict, judge_response, pairs_claimed
 from idp.sandbox.judge.check import NOT_AUTHORIZED
+from idp.sandbox.packed_size import packed_percent
 from idp.sandbox.providers import SamlProvider, SamlProviders
 from idp.sandbox.refusal import AwsRefusal
 from idp.sandbox.sessions import RoleSession, Sessions
@@ -18,8 +18,6 @@ from idp.sandbox.trust_context import name_qualifier, subject_type, trust_contex
 from idp.sandbox.trust_policy import actions_needed, evaluate
 
 DEFAULT_SECONDS = 3600
-# AWS publishes no size for its packed form: this one is the sandbox's estimate.
-_PACKED_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +170,7 @@ def _seconds(verdict: Verdict, role: IamRole, requested: int | None, console: bo
 
 
 def _packed_percent(verdict: Verdict, policy: str) -> int:
-    text = policy + "".join(f"{key}={value};" for key, value in verdict.tags.items())
-    percent = -(-100 * len(zlib.compress(text.encode(), 9)) // _PACKED_BYTES) if text else 0
+    percent = packed_percent(verdict.tags, policy)
     if percent > 100:
         raise AwsRefusal(
             "PackedPolicyTooLarge",

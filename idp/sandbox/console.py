@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
+from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime
 from itertools import groupby
+from urllib.parse import urlsplit
 
-from flask import Flask, Response, make_response, render_template, request
+from flask import Flask, Response, make_response, redirect, render_template, request
 from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as AnyResponse
 
 from idp.sandbox.assume import Assumed, Gate
 from idp.sandbox.destination import console_link
@@ -20,6 +24,7 @@ from idp.sandbox.sp_metadata import service_provider_metadata
 
 MOST_BYTES = 400_000
 LONGEST_RELAY_STATE = 8_192
+MOST_VISITS = 1_000
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -29,6 +34,13 @@ _HEADERS = {
     "X-Frame-Options": "DENY",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+
+
+def console_origin(address: str) -> str:
+    """Where the console is: the same server by its other name, so that it is another origin."""
+    parts = urlsplit(address)
+    name = "127.0.0.1" if parts.hostname == "localhost" else "localhost"
+    return f"http://{name}:{parts.port}"
 
 
 def create_console(
@@ -43,6 +55,7 @@ def create_console(
     app.config["MAX_CONTENT_LENGTH"] = MOST_BYTES
     app.config["MAX_FORM_MEMORY_SIZE"] = MOST_BYTES
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    landed: OrderedDict[str, tuple[Assumed, str]] = OrderedDict()
 
     @app.get("/")
     def home() -> str:
@@ -52,7 +65,7 @@ def create_console(
     @app.post("/saml/acs/<uuid>", defaults={"region": None})
     @app.post("/<region>/saml", defaults={"uuid": None})
     @app.post("/<region>/saml/acs/<uuid>")
-    def sign_in(region: str | None, uuid: str | None) -> str:
+    def sign_in(region: str | None, uuid: str | None) -> AnyResponse | str:
         if region is not None and region not in REGIONS:
             raise AwsRefusal("NotFound", f"There is no Region {region}.", 404)
         posted = _posted_fields()
@@ -65,7 +78,18 @@ def create_console(
         if chosen is None and len(roles) > 1:
             return _chooser(roles, posted, alias_of)
         assumed = gate.assume(believed, chosen or roles[0], now, console=True)
-        return _console_page(assumed, posted.get("RelayState", ""), address, alias_of)
+        visit = secrets.token_urlsafe(16)
+        landed[visit] = (assumed, posted.get("RelayState", ""))
+        if len(landed) > MOST_VISITS:
+            landed.popitem(last=False)
+        # AWS, too, answers the form with a redirect to its console, which is another origin.
+        return redirect(f"{console_origin(address)}/console/{visit}", 303)
+
+    @app.get("/console/<visit>")
+    def console(visit: str) -> str:
+        if visit not in landed:
+            raise AwsRefusal("NotFound", "Nobody is signed in to this console.", 404)
+        return _console_page(*landed[visit], address, alias_of)
 
     @app.get("/static/saml-metadata.xml", defaults={"uuid": None})
     @app.get("/static/saml/<uuid>/saml-metadata.xml")

@@ -126,7 +126,7 @@ def _form_targets(form: PostForm) -> tuple[str, ...]:
     sandbox = parts().settings.aws.sandbox_url
     if sandbox:
         port = urlsplit(sandbox).port
-        return (form.acs, f"http://localhost:{port}")
+        return (form.acs, *(f"http://{name}:{port}" for name in ("localhost", "127.0.0.1")))
     partition = PARTITIONS[form.grants[0].role.partition]
     console = partition.console_domain
     sign_in = partition.sign_in_host

@@ -48,7 +48,7 @@ def for_admins(page: Page, demonstration: Demonstration) -> None:
 
 def console(page: Page, demonstration: Demonstration) -> None:
     sign_in(page, "bob")
-    page.wait_for_url(f"{demonstration.sandbox_url}/**")
+    page.wait_for_url(f"http://localhost:{demonstration.sandbox_port}/console/**")
 
 
 def nothing(_page: Page, _demonstration: Demonstration) -> None:

@@ -17,7 +17,7 @@ S3 = "https://eu-west-1.console.aws.amazon.com/s3/home"
 
 def landed(page: Page, demonstration: Demonstration, arn: str) -> None:
     """The window shows the sandbox's console, for that assumed role."""
-    page.wait_for_url(f"{demonstration.sandbox_url}/**")
+    page.wait_for_url(f"http://localhost:{demonstration.sandbox_port}/console/**")
     expect(page.locator("body")).to_contain_text(arn)
 
 

@@ -147,13 +147,17 @@ def post(
     method: str = "POST",
     host: str | None = None,
 ) -> Page:
-    """Send one request and give the page."""
+    """Send one request and give the page, that of the console if it leads there."""
     place = urlsplit(address)
     connection = HTTPConnection(place.hostname or "", place.port, timeout=30)
     headers = {"Content-Type": kind, **({"Host": host} if host else {})}
     try:
         connection.request(method, path, body, headers)
         answer = connection.getresponse()
+        if answer.status == 303:
+            answer.read()
+            connection.request("GET", urlsplit(answer.headers["Location"]).path)
+            answer = connection.getresponse()
         return Page(answer.status, answer.read().decode(), dict(answer.getheaders()))
     finally:
         connection.close()

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
+
+# Where a broken rule is mended; "late" is nobody's fault but the clock's.
+Side = Literal["identity provider", "AWS", "either", "late"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,7 @@ class Rule:
     """One demand that AWS makes.
 
     `confirmed` is False where no source settles whether or how AWS checks it; the strict reading
-    is then taken. `advice` says what to change when the rule is broken.
+    is then taken. `advice` says what to change when the rule is broken, and `side` where.
     """
 
     name: str
@@ -37,6 +41,7 @@ class Rule:
     error: AwsError
     advice: str
     confirmed: bool = True
+    side: Side = "identity provider"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +75,15 @@ class Notebook:
     def __init__(self, rules: Iterable[Rule]) -> None:
         self._checks = {rule.name: Check(rule, None) for rule in rules}
 
-    def note(self, name: str, passed: bool, seen: object = "", wanted: object = "") -> bool:
-        """Write the outcome of rule `name` down; gives `passed` back. KeyError if unknown."""
+    def note(
+        self, name: str, passed: bool, seen: object = "", wanted: object = "", *, longest: int = 300
+    ) -> bool:
+        """Write the outcome of rule `name` down; gives `passed` back. KeyError if unknown.
+
+        Of `seen` and `wanted` no more than `longest` characters are kept.
+        """
         rule = self._checks[name].rule
-        self._checks[name] = Check(rule, passed, _shown(seen), _shown(wanted))
+        self._checks[name] = Check(rule, passed, _shown(seen, longest), _shown(wanted, longest))
         return passed
 
     def checks(self) -> tuple[Check, ...]:
@@ -81,7 +91,7 @@ class Notebook:
         return tuple(self._checks.values())
 
 
-def _shown(value: object, longest: int = 300) -> str:
+def _shown(value: object, longest: int) -> str:
     """Text for a person: printable and not endless."""
     text = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in str(value))
     return text if len(text) <= longest else f"{text[:longest]}… ({len(text):,} characters)"

@@ -40,6 +40,7 @@ RULES = (
         "The assertion was issued no more than 5 minutes ago.",
         AwsError("ExpiredTokenException", "Token must be redeemed within 5 minutes of issuance"),
         "Sign in again and hand the response in at once; a longer NotOnOrAfter doesn't help.",
+        side="late",
     ),
     Rule(
         "conditions",
@@ -60,6 +61,7 @@ RULES = (
         "Conditions' NotOnOrAfter lies ahead.",
         EXPIRED,
         "Hand the response in sooner, or mend the identity provider's clock (UTC).",
+        side="late",
     ),
     Rule(
         "audience",

@@ -27,6 +27,7 @@ RULES = (
         "The assertion is encrypted if, and only if, the provider in IAM is set up for that.",
         INVALID_RESPONSE,
         "Send the assertion unencrypted, with AssertionEncryptionMode Allowed.",
+        side="either",
     ),
     Rule(
         "one-assertion",

@@ -24,6 +24,7 @@ PROVIDER_RULES = (
             "Status Code: 400; Error Code: AuthSamlManifestNotFoundException)",
         ),
         "Create the provider in that account, or mend the provider ARN in the Role attribute.",
+        side="either",
     ),
 )
 
@@ -33,6 +34,7 @@ ISSUER_RULES = (
         "The assertion's Issuer is the entityID of the provider's metadata.",
         _FOREIGN_ISSUER,
         "Upload the metadata of the identity provider that really signs, or mend its entityID.",
+        side="either",
     ),
     Rule(
         "response-issuer",

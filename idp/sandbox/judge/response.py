@@ -20,9 +20,8 @@ from idp.sandbox.judge import (
 )
 from idp.sandbox.judge.check import Notebook, Rule
 from idp.sandbox.judge.metadata import Provider
-from idp.sandbox.judge.names import ASSERTION, AWS_ATTRIBUTES, text_of
 from idp.sandbox.judge.saml_keys import mapped
-from idp.sandbox.judge.verdict import Judgement, RolePair, Verdict
+from idp.sandbox.judge.verdict import Judgement, Verdict
 
 RULES: tuple[Rule, ...] = (
     *transport.RULES,
@@ -54,10 +53,10 @@ def judge_response(
     the partition. `now` is aware, UTC. Nothing is raised for a bad response: its checks say so.
     """
     notebook = Notebook(RULES)
-    verdict = _judge(text, provider, endpoints, now, role, provider_named, notebook)
+    claimed, proven = _judge(text, provider, endpoints, now, role, provider_named, notebook)
     checks = notebook.checks()
-    kept = all(check.passed is not False for check in checks)
-    return Judgement(checks, verdict if kept else None)
+    kept = proven and all(check.passed is not False for check in checks)
+    return Judgement(checks, claimed if kept else None, claimed)
 
 
 def _judge(
@@ -68,10 +67,11 @@ def _judge(
     role: RoleArn | None,
     provider_named: str,
     notebook: Notebook,
-) -> Verdict | None:
+) -> tuple[Verdict | None, bool]:
+    """What the response says, and whether the signature covers it."""
     root = transport.read_document(text, notebook)
     if root is None:
-        return None
+        return None, False
     assertion = envelope.find_assertion(
         root,
         endpoints,
@@ -79,7 +79,7 @@ def _judge(
         must_encrypt=provider is not None and provider.requires_encryption,
     )
     if assertion is None:
-        return None
+        return None, False
     octets = None
     if issuer.check_provider(provider, provider_named, notebook) and provider is not None:
         octets = signature.signed_octets(assertion, provider.keys, notebook)
@@ -89,7 +89,7 @@ def _judge(
     read = assertion if octets is None else parse_untrusted(octets, max_bytes=transport.LONGEST * 8)
     entity_id = issuer.check_issuer(root, read, provider, notebook) if provider else ""
     verdict = _read(read, endpoints, now, role, entity_id, notebook)
-    return verdict if octets is not None else None
+    return verdict, octets is not None
 
 
 def _read(
@@ -125,18 +125,3 @@ def _read(
         transitive=transitive,
         saml_values=mapped(found),
     )
-
-
-def pairs_claimed(text: str) -> tuple[RolePair, ...]:
-    """The role pairs that an unverified response claims: good for finding its provider, no more."""
-    root = transport.read_document(text, Notebook(transport.RULES))
-    if root is None:
-        return ()
-    values = [
-        text_of(value)
-        for element in root.iter(f"{ASSERTION}Attribute")
-        if element.get("Name") == f"{AWS_ATTRIBUTES}Role"
-        for value in element.findall(f"{ASSERTION}AttributeValue")
-    ]
-    pairs = dict.fromkeys(attributes.read_pair(value) for value in values)
-    return tuple(pair for pair in pairs if pair is not None)

@@ -66,6 +66,7 @@ RULES = (
         "The signature verifies with a key of the provider's metadata.",
         INVALID_SIGNATURE,
         "Upload the metadata that holds the key in use, and change nothing after signing.",
+        side="either",
     ),
     Rule(
         "response-signature",

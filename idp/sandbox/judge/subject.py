@@ -80,6 +80,7 @@ RULES = (
         "SubjectConfirmationData's NotOnOrAfter lies ahead.",
         EXPIRED,
         "Hand the response in sooner, or mend the identity provider's clock (UTC).",
+        side="late",
     ),
 )
 

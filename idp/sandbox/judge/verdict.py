@@ -45,10 +45,15 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Every rule with its outcome; `verdict` is there only if all were kept."""
+    """Every rule with its outcome; `verdict` is there only if all were kept.
+
+    `claimed` is what the response says, believed or not, as far as it could be read: good for
+    telling what else would be wrong, never for letting anybody in.
+    """
 
     checks: tuple[Check, ...]
     verdict: Verdict | None
+    claimed: Verdict | None = None
 
     @property
     def refusals(self) -> tuple[Check, ...]:

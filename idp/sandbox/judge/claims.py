@@ -1,0 +1,51 @@
+"""What an unverified response claims: good for finding what to hold it against, no more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from idp.sandbox.judge import transport
+from idp.sandbox.judge.attributes import read_pair
+from idp.sandbox.judge.check import Notebook
+from idp.sandbox.judge.names import ASSERTION, AWS_ATTRIBUTES, read_instant, text_of
+from idp.sandbox.judge.verdict import RolePair
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Empty or None where the response doesn't say it, or says it in a form nobody can read."""
+
+    issuer: str = ""
+    recipient: str = ""
+    issued: datetime | None = None
+    pairs: tuple[RolePair, ...] = ()
+
+
+def read_claims(text: str) -> Claims:
+    """The claims of a base64 SAMLResponse; nothing is verified, and nothing is raised."""
+    root = transport.read_document(text, Notebook(transport.RULES))
+    if root is None:
+        return Claims()
+    assertion = next(root.iter(f"{ASSERTION}Assertion"), None)
+    if assertion is None:
+        return Claims(issuer=root.findtext(f"{ASSERTION}Issuer", "").strip())
+    data = next(assertion.iter(f"{ASSERTION}SubjectConfirmationData"), None)
+    values = [
+        text_of(value)
+        for element in root.iter(f"{ASSERTION}Attribute")
+        if element.get("Name") == f"{AWS_ATTRIBUTES}Role"
+        for value in element.findall(f"{ASSERTION}AttributeValue")
+    ]
+    pairs = dict.fromkeys(read_pair(value) for value in values)
+    return Claims(
+        issuer=assertion.findtext(f"{ASSERTION}Issuer", "").strip(),
+        recipient="" if data is None else data.get("Recipient", ""),
+        issued=read_instant(assertion.get("IssueInstant")),
+        pairs=tuple(pair for pair in pairs if pair is not None),
+    )
+
+
+def pairs_claimed(text: str) -> tuple[RolePair, ...]:
+    """The role pairs among them."""
+    return read_claims(text).pairs
