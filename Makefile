@@ -45,7 +45,8 @@ $(PY):
 	@test -n "$(PYTHON)" || { echo "This needs Python 3.11 or newer, and there is none on the PATH." >&2; exit 2; }
 	@touch .writable 2>/dev/null && rm .writable || { echo "Nothing can be written in $(CURDIR): clone it to a folder of your own." >&2; exit 2; }
 	@echo "Setting up $(VENV) (once, under two minutes) ..."
-	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { rm -rf $(VENV); \
+	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || \
+	  { sh tests/prepare.sh venv && $(PYTHON) -m venv --clear $(VENV) >/dev/null 2>&1; } || { rm -rf $(VENV); \
 	  echo "$(PYTHON) can't make virtual environments. On Debian and Ubuntu run: apt install python3-venv" >&2; exit 2; }
 
 $(VENV)/run.installed: requirements.lock pyproject.toml | $(PY)

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs the programs that the tests talk to: a browser, PostgreSQL, xmlsec1, nginx, and Python's venv.
+# Installs the programs that the tests talk to: a browser, PostgreSQL, and the like.
 # Where that can't be done, the suites that need them say so and are left out; in CI that is a failure.
+# With the word "venv" it installs only what Debian splits off Python: its virtual environments.
 set -eu
 
 packages=""
@@ -13,10 +14,14 @@ need() { # need PACKAGE COMMAND...
 }
 
 need python3-venv "$(command -v python3 >/dev/null && python3 -c 'import ensurepip, sys; print(sys.executable)' 2>/dev/null || echo missing-ensurepip)"
-need chromium chromium chromium-browser google-chrome
-need postgresql /usr/lib/postgresql/*/bin/postgres postgres
-need xmlsec1 xmlsec1
-need nginx nginx /usr/sbin/nginx
+if [ "${1:-}" != venv ]; then
+	need chromium chromium chromium-browser google-chrome
+	need postgresql /usr/lib/postgresql/*/bin/postgres postgres
+	need xmlsec1 xmlsec1
+	need nginx nginx /usr/sbin/nginx
+	need wrk wrk
+	need openssl openssl
+fi
 
 [ -n "$packages" ] || exit 0
 
