@@ -39,7 +39,7 @@ class ServerSettings(Section):
 
     base_url: str = Field("http://127.0.0.1:8080", description="The address people type.")
     host: str = Field("127.0.0.1", description="The address to listen on.")
-    port: int = Field(8080, ge=1, le=65535)
+    port: int = Field(8080, ge=1, le=65535, description="The port to listen on.")
     workers: int = Field(0, ge=0, le=64, description="Worker processes; 0 means one per core.")
     threads: int = Field(4, ge=1, le=64, description="Threads in each worker.")
     trusted_proxies: int = Field(
@@ -83,22 +83,26 @@ class DatabaseSettings(Section):
     url: str = Field(
         "", description="Empty: SQLite in the data folder. Or postgresql://user@host/name"
     )
-    pool_size: int = Field(8, ge=1, le=200)
+    pool_size: int = Field(8, ge=1, le=200, description="Connections that each process keeps open.")
 
 
 class KeySettings(Section):
     """[keys]: where signing keys live."""
 
     folder: Path = Field(Path("certs"), description="Folder of key files, readable by us alone.")
-    rsa_bits: Literal[2048, 3072, 4096] = 2048
-    certificate_days: int = Field(1095, ge=1, le=3650)
+    rsa_bits: Literal[2048, 3072, 4096] = Field(2048, description="Length of new keys.")
+    certificate_days: int = Field(
+        1095, ge=1, le=3650, description="How long certificates of new keys are valid."
+    )
 
 
 class SessionSettings(Section):
     """[session]: how long a sign-in lasts with us (AWS sessions have lengths of their own)."""
 
-    idle_minutes: int = Field(30, ge=1, le=1440)
-    absolute_hours: int = Field(10, ge=1, le=168)
+    idle_minutes: int = Field(
+        30, ge=1, le=1440, description="A sign-in ends after so long without a request."
+    )
+    absolute_hours: int = Field(10, ge=1, le=168, description="And after so long in any case.")
     refresh_seconds: int = Field(
         60, ge=0, le=3600, description="How old a person's groups may be when an assertion is made."
     )
@@ -107,13 +111,19 @@ class SessionSettings(Section):
 class SignInSettings(Section):
     """[sign_in]: how attempts at passwords are slowed down. All windows slide."""
 
-    window_minutes: int = Field(15, ge=1, le=1440)
-    failures_per_person_and_network: int = Field(5, ge=1)
+    window_minutes: int = Field(15, ge=1, le=1440, description="How long a failed attempt counts.")
+    failures_per_person_and_network: int = Field(
+        5, ge=1, description="So many, then the next attempt has to wait."
+    )
     failures_per_person: int = Field(50, ge=1, description="From unknown browsers, all networks.")
     failures_per_network: int = Field(100, ge=1, description="All people.")
-    argon2_memory_kib: int = Field(19456, ge=8192)
-    argon2_passes: int = Field(2, ge=1)
-    argon2_lanes: int = Field(1, ge=1)
+    argon2_memory_kib: int = Field(
+        19456,
+        ge=8192,
+        description="Cost of a password check: memory (OWASP's choice for Argon2id).",
+    )
+    argon2_passes: int = Field(2, ge=1, description="Cost of a password check: passes.")
+    argon2_lanes: int = Field(1, ge=1, description="Cost of a password check: lanes.")
 
 
 class SamlSettings(Section):
@@ -122,21 +132,21 @@ class SamlSettings(Section):
     entity_id: str = Field(
         "", description="Our name as an identity provider; empty: the metadata URL."
     )
-    digest: SignatureDigest = "sha256"
-    sign_response: bool = Field(False, description="Sign the Response as well as the Assertion.")
-    name_id_format: NameIdFormat = "persistent"
+    digest: SignatureDigest = Field("sha256", description="Hash of our signatures, with RSA.")
     assertion_seconds: int = Field(
         300, ge=60, le=300, description="AWS redeems for 5 minutes at most, so longer has no use."
     )
     clock_skew_seconds: int = Field(60, ge=0, le=300, description="How far NotBefore lies back.")
     metadata_valid_days: int = Field(0, ge=0, le=3650, description="validUntil; 0 leaves it out.")
-    sign_metadata: bool = False
+    sign_metadata: bool = Field(False, description="Sign the metadata; IAM does not look at it.")
 
 
 class AwsSettings(Section):
     """[aws]: how we speak to AWS."""
 
-    role_choice: Literal["portal", "aws"] = "portal"
+    role_choice: Literal["portal", "aws"] = Field(
+        "portal", description="Who asks which role: our portal, or AWS's own chooser."
+    )
     endpoints: tuple[str, ...] = Field(
         ("default",),
         min_length=1,
@@ -149,6 +159,11 @@ class AwsSettings(Section):
         "{username}", description="Template over the person's attributes."
     )
     source_identity: str = Field("", description="Template; empty sends no SourceIdentity.")
+    sign_response: bool = Field(False, description="Sign the Response as well as the Assertion.")
+    name_id_format: NameIdFormat = Field(
+        "persistent",
+        description="What AWS knows people by: an opaque identifier, or another format.",
+    )
     contact: str = Field("your AWS administrators", description="Whom to ask for a role.")
     sandbox_url: str = Field("", description="Send people to a sandbox here, not to AWS.")
 
@@ -171,8 +186,10 @@ class AuditSettings(Section):
 class LogSettings(Section):
     """[log]: structured lines on standard error."""
 
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    format: Literal["json", "console"] = "json"
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="What is worth a line."
+    )
+    format: Literal["json", "console"] = Field("json", description="For machines, or for people.")
 
 
 class Settings(BaseSettings):
@@ -182,7 +199,9 @@ class Settings(BaseSettings):
         env_prefix="IDP_", env_nested_delimiter="__", extra="forbid", frozen=True
     )
 
-    organization: Annotated[str, Field(min_length=1, max_length=80)] = "Example"
+    organization: Annotated[str, Field(min_length=1, max_length=80)] = Field(
+        "Example", description="Your company's name, as pages and metadata show it."
+    )
     data_folder: Path = Field(Path("var"), description="What we write at run time lives here.")
     server: ServerSettings = ServerSettings()
     database: DatabaseSettings = DatabaseSettings()

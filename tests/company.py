@@ -191,7 +191,7 @@ def response_xml(company: Company, page: TestResponse) -> bytes:
     form = posted_form(page)
     xml = base64.b64decode(form["SAMLResponse"], validate=True)
     independent.assert_valid_response(xml)
-    signatures = 2 if company.settings.saml.sign_response else 1
+    signatures = 2 if company.settings.aws.sign_response else 1
     assert independent.verify_with_xmlsec(xml, company.certificate) == signatures
     assert independent.verify_with_signxml(xml, company.certificate) == signatures
     provider, refusals = read_metadata(company.visitor().get("/metadata").text)

@@ -16,12 +16,13 @@ GROUPS = {
     "audit": "Read the audit trail.",
     "certs": "Signing keys and their certificates.",
     "check": "Say what is wrong, missing or unsafe, before serving.",
-    "db": "The database's schema.",
+    "db": "The database: schema, backup, restore.",
     "demo": "Everything at once, with a sandbox AWS and demo people.",
     "metadata": "The metadata that IAM admins register.",
     "roles": "Who gets which AWS role, and why.",
     "sandbox": "An AWS on loopback that refuses what AWS refuses.",
     "serve": "Serve the sign-in pages.",
+    "settings": "Every setting: its value, its default, what it means.",
     "user": "People of the local directory.",
 }
 

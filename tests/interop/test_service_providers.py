@@ -29,7 +29,7 @@ METADATA = Path(__file__).parents[2] / "metadata" / "aws.xml"
 @pytest.fixture(params=[False, True], ids=["assertion signed", "both signed"])
 def company(request: pytest.FixtureRequest, tmp_path: Path, sqlite_url: str) -> Any:
     made = make_company(
-        tmp_path, sqlite_url, datetime.now(UTC), saml={"sign_response": request.param}
+        tmp_path, sqlite_url, datetime.now(UTC), aws={"sign_response": request.param}
     )
     yield made
     made.parts.database.close()
@@ -52,7 +52,7 @@ def onelogin(company: Company, response: str) -> OneLogin_Saml2_Response:
             },
             "security": {
                 "wantAssertionsSigned": True,
-                "wantMessagesSigned": company.settings.saml.sign_response,
+                "wantMessagesSigned": company.settings.aws.sign_response,
                 "wantNameId": True,
                 "rejectUnsolicitedResponsesWithInResponseTo": True,
                 "rejectDeprecatedAlgorithm": True,
@@ -99,7 +99,7 @@ def test_pysaml2_as_a_service_provider(company: Company, tmp_path: Path) -> None
                     "endpoints": {"assertion_consumer_service": [(ACS, BINDING_HTTP_POST)]},
                     "allow_unsolicited": True,
                     "want_assertions_signed": True,
-                    "want_response_signed": company.settings.saml.sign_response,
+                    "want_response_signed": company.settings.aws.sign_response,
                 }
             },
             "metadata": {"local": [str(metadata)]},

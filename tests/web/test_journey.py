@@ -325,7 +325,8 @@ def test_other_name_id_formats_are_a_setting(
         tmp_path,
         sqlite_url,
         datetime.now(UTC),
-        saml={"name_id_format": name_format, "digest": "sha512", "sign_response": True},
+        saml={"digest": "sha512"},
+        aws={"name_id_format": name_format, "sign_response": True},
     )
     xml = response_xml(company, company.signed_in("ann").open_role(DEV_ADMIN))
     name_id = etree.fromstring(xml).find(f".//{SAML}NameID")
