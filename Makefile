@@ -23,6 +23,11 @@ test: ## Run every test
 	@$(MAKE) --no-print-directory $(VENV)/dev.installed
 	@$(PY) -m pytest -n 2 --dist loadgroup $(TESTS)
 
+bench: ## Measure how fast it is (BENCH="--quick" or other options)
+	@sh tests/prepare.sh
+	@$(MAKE) --no-print-directory $(VENV)/dev.installed
+	@$(PY) -m tests.bench $(BENCH)
+
 lint: $(VENV)/dev.installed ## Check style, types and who imports whom
 	@$(PY) -m ruff format --check .
 	@$(PY) -m ruff check .

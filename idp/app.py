@@ -25,7 +25,7 @@ from idp.signin.throttle import Throttle
 from idp.telemetry.counting import CountedAuditLog, TimedHandover
 from idp.telemetry.metrics import Metrics
 from idp.telemetry.readiness import Readiness
-from idp.web import aws, errors, health, metadata, portal, security, sign_in
+from idp.web import aws, errors, health, metadata, portal, preflight, security, sign_in
 from idp.web.mount import mounted_at
 from idp.web.observing import observe_requests
 from idp.web.parts import Parts
@@ -57,7 +57,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     CSRFProtect(app)
     security.set_headers(app, settings)
     errors.register(app)
-    for blueprint in (sign_in, portal, aws, metadata, health):
+    for blueprint in (sign_in, portal, aws, metadata, preflight, health):
         app.register_blueprint(blueprint.blueprint)
     application = mounted_at(urlsplit(settings.server.base_url).path, app.wsgi_app)
     if hops := settings.server.trusted_proxies:

@@ -19,6 +19,7 @@ from idp.errors import IdpError
 from idp.keys.file_custody import open_signer
 from idp.keys.store import active_key
 from idp.settings import Settings
+from idp.web.tls import require_usable_pair
 
 EXPIRY_WARNING = timedelta(days=60)
 
@@ -66,6 +67,11 @@ def _bad(subject: str, problem: IdpError) -> Finding:
 
 def _transport(settings: Settings) -> Iterator[Finding]:
     server = settings.server
+    if server.tls_certificate and server.tls_key:
+        try:
+            require_usable_pair(server.tls_certificate, server.tls_key)
+        except IdpError as problem:
+            yield _bad("tls", problem)
     loopback = server.host in ("127.0.0.1", "::1", "localhost")
     if server.secure:
         yield Finding(Severity.GOOD, "server", f"People reach {server.base_url} over TLS.")

@@ -19,6 +19,7 @@ if [ "${1:-}" != venv ]; then
 	need postgresql /usr/lib/postgresql/*/bin/postgres postgres
 	need xmlsec1 xmlsec1
 	need nginx nginx /usr/sbin/nginx
+	need systemd systemd-analyze
 	need wrk wrk
 	need openssl openssl
 fi

@@ -199,12 +199,12 @@ def _confirmed(connection: Connection, ends: Ends, row: Row[Any]) -> bool:
     if row.seq == ends.head.seq:
         return bool(row.hash == ends.head.hash)
     after = row_at(connection, row.seq + 1)
-    return bool(after is not None and after.previous_hash == row.hash and _sealed(after))
+    return after is not None and bool(after.previous_hash == row.hash) and _sealed(after)
 
 
 def _sealed(row: Row[Any]) -> bool:
     try:
-        return seal(row[:-1]) == row.hash
+        return bool(seal(row[:-1]) == row.hash)
     except TypeError:
         return False
 

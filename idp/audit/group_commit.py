@@ -52,6 +52,11 @@ class GroupCommit(Generic[Item]):
         self.begin_anew()
         _all.add(self)
 
+    @property
+    def waiting(self) -> int:
+        """How many items wait for the next batch."""
+        return len(self._queue)
+
     def submit(self, item: Item) -> None:
         """Return once `item` is durable; raises what `write` raised for it."""
         mine = _Waiting(item)

@@ -76,6 +76,11 @@ class AuditLog:
         self._now = now
         self._group = GroupCommit(self._write, _try_each_alone)
 
+    @property
+    def waiting(self) -> int:
+        """How many events wait for the transaction after the running one."""
+        return self._group.waiting
+
     def record(self, event: Event, origin: Origin, also: Also | None = None) -> None:
         """Append one event, together with those of other threads that come at the same time.
 

@@ -156,12 +156,13 @@ class _Walk:
                 last + 1,
                 f"The chain was truncated: it ends at row {last}, the head says row {head.seq}.",
             )
+        told = self.pruned
+        if last == anchor.seq > 0:  # the event about retention would lie after it
+            return diagnosis.anchor_disagrees(anchor, told)
         if self.previous != head.hash:
             return diagnosis.head_disagrees(self.ends)
-        if anchor.seq != 0 or self.pruned is not None:
-            told = self.pruned
-            if told != anchor:
-                return diagnosis.anchor_disagrees(anchor, told)
+        if told != anchor and (anchor.seq > 0 or told is not None):
+            return diagnosis.anchor_disagrees(anchor, told)
         return self._checkpoints_left(Point(last, self.previous))
 
     def _checkpoints_left(self, last: Point) -> Finding | None:

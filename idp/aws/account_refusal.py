@@ -45,13 +45,18 @@ class AccountRefusal(IdpError):
 
 
 class OutOfTime(Exception):
-    """The time for one account is up; `last` is what went wrong last, and may be empty."""
+    """The time for one account is up.
 
-    def __init__(self, seconds: float, last: str) -> None:
+    `last` is what went wrong last, an error code or the name of an exception, and may be empty;
+    `status` is the HTTP status that came with it, or 0.
+    """
+
+    def __init__(self, seconds: float, last: str = "", status: int = 0) -> None:
         super().__init__(
             f"gave up after {seconds:g} seconds{f', the last try: {last}' * bool(last)}"
         )
         self.last = last
+        self.status = status
 
 
 def minimal_policy(provider: ProviderArn) -> str:
@@ -184,8 +189,9 @@ def _expired(access: str, words: str) -> AccountRefusal:
 
 
 def _out_of_time(problem: OutOfTime) -> AccountRefusal:
-    throttled = any(code in problem.last for code in _THROTTLED)
-    kind = "throttled" if throttled else "timed_out"
+    kind = "aws_error" if problem.status >= 500 else "timed_out"
+    if problem.last in _THROTTLED:
+        kind = "throttled"
     sentence = f"AWS gave no good answer: {problem}."
     return AccountRefusal(kind, sentence, "Run it again: what is done already stays done.")
 
@@ -203,8 +209,8 @@ def _of_credentials(problem: Exception, access: str) -> AccountRefusal | None:
             return AccountRefusal(
                 "no_credentials",
                 f"There is no access key with its secret in {access}.",
-                "Give the account a profile (idp aws account add … --profile P --update), or set the "
-                "AWS_* variables.",
+                "Set the AWS_* variables, or give the account a profile: "
+                "idp aws account add … --profile NAME --update",
             )
         case boto.SSOError() | boto.TokenRetrievalError() | boto.LoginError():
             return _expired(access, said)
@@ -234,7 +240,7 @@ def _of_network(problem: Exception) -> AccountRefusal | None:
                 f"The endpoint can't be reached: {said}",
                 "Look at the network, the proxy settings and --endpoint-url.",
             )
-        case ResponseParserError():
+        case ResponseParserError() | KeyError():  # the latter for XML without the parts it needs
             return AccountRefusal(
                 "not_aws",
                 "What answers there does not speak as AWS does.",

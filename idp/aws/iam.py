@@ -117,7 +117,7 @@ class Patience:
     def __init__(self, reach: Reach) -> None:
         self._reach = reach
         self._end = reach.clock() + reach.total
-        self._last = ""
+        self._last, self._status = "", 0
 
     def watch(self, client: Any) -> None:
         """Hold every call of a botocore client to the time."""
@@ -127,19 +127,19 @@ class Patience:
     def pause(self, seconds: float) -> None:
         """Wait. Raises OutOfTime if the time would be up then."""
         if self._reach.clock() + seconds > self._end:
-            raise OutOfTime(self._reach.total, self._last)
+            raise OutOfTime(self._reach.total, self._last, self._status)
         self._reach.sleep(seconds)
 
     def _before_send(self, **_event: Any) -> None:
         if self._reach.clock() > self._end:
-            raise OutOfTime(self._reach.total, self._last)
+            raise OutOfTime(self._reach.total, self._last, self._status)
 
     def _note(self, **event: Any) -> None:
         caught, response = event.get("caught_exception"), event.get("response")
         if caught is not None:
-            self._last = type(caught).__name__
+            self._last, self._status = type(caught).__name__, 0
         elif response is not None and (error := response[1].get("Error")):
-            self._last = str(error.get("Code", ""))
+            self._last, self._status = str(error.get("Code", "")), response[0].status_code
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from idp.cli.acting import acting_admin, command_origin
 from idp.cli.aws_register import register
 from idp.cli.aws_status import status
 from idp.cli.context import open_database
+from idp.cli.preflight import preflight
 from idp.db.engine import Database
 from idp.entitlements.account import Account, Accounts, check_account
 from idp.entitlements.rules_file import accounts_named
@@ -45,6 +46,7 @@ def aws() -> None:
 
 aws.add_command(register)
 aws.add_command(status)
+aws.add_command(preflight)
 
 
 @aws.group()

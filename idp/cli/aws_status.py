@@ -136,12 +136,13 @@ def _status(account: Account, answer: Inspection | Exception) -> AccountStatus:
 
 
 def _table(found: Sequence[AccountStatus], states: Mapping[str, str]) -> Table:
-    table = Table("Account", "State", "Issuer", Column("Certificates", no_wrap=True), "Provider")
+    held = Column("Certificates", no_wrap=True)
+    table = Table("Account", "State", "Issuer", held, Column("Provider", overflow="fold"))
     for each in found:
-        alias, number, word, issuer, held, encryption, uuid, said = _cells(each, states)
+        alias, number, word, issuer, certificates, encryption, uuid, said = _cells(each, states)
         if each.found and each.found.provider:
             said = "\n".join(filter(None, (uuid, f"encryption {encryption}", said)))
-        cells = (f"{alias}\n{number}", word, issuer, held.replace(", ", "\n"), said)
+        cells = (f"{alias}\n{number}", word, issuer, certificates.replace(", ", "\n"), said)
         # Text, not markup: what AWS says may have brackets in it.
         table.add_row(*(Text(cell) for cell in cells))
     return table

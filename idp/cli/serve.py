@@ -11,6 +11,7 @@ import click
 from idp.cli.context import settings_from
 from idp.cli.parent import end_with_parent
 from idp.errors import IdpError
+from idp.telemetry.shared_numbers import share_between_processes
 
 
 @click.command()
@@ -29,8 +30,6 @@ def serve(context: click.Context, with_parent: bool) -> None:
       kill -HUP $(pgrep -o -f 'idp serve')    reload; systemctl reload idp does the same
     """
     settings = settings_from(context)
-    from idp.telemetry.metrics import share_between_processes
-
     require_free(settings.server.host, settings.server.port)
     folder = settings.data_folder / "metrics" / str(settings.server.port)
     try:
@@ -43,6 +42,7 @@ def serve(context: click.Context, with_parent: bool) -> None:
     if config := context.find_root().params.get("config"):
         os.environ["IDP_CONFIG"] = str(config)
 
+    # Only now: these import prometheus_client, which has to know by then where the numbers go.
     from idp.serving.server import Server, ignore_drain_signal, require_servable
 
     require_servable(settings)  # whatever is wrong shows here, as one sentence

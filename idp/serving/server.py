@@ -26,10 +26,10 @@ from granian.server.mp import MPServer
 from idp.app import create_app
 from idp.errors import IdpError
 from idp.serving.drain import DRAIN_SECONDS, DRAIN_SIGNAL
-from idp.serving.tls import require_usable_pair
 from idp.serving.worker import load_worker
 from idp.settings import Settings, load_settings
 from idp.telemetry.logs import logging_config
+from idp.web.tls import require_usable_pair
 
 PATIENCE = 10  # seconds for running requests to end
 START_SECONDS = 30.0  # for a worker to become ready

@@ -22,6 +22,7 @@ from idp.entitlements.grant import Grant
 from idp.entitlements.store import Entitlements
 from idp.errors import IdpError
 from idp.keys.ring import KeyRing, ReadyKey
+from idp.keys.signing_key import SigningKey
 from idp.saml.response import SignedResponse, Statement, build_response
 from idp.saml.signature import ALGORITHMS
 from idp.settings import Settings
@@ -60,6 +61,19 @@ class PostForm:
     endpoint: str
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A signed response and what it was made of, neither recorded nor handed over yet."""
+
+    grants: tuple[Grant, ...]
+    endpoint: SignInEndpoint
+    relay_state: str
+    aws: AwsSession
+    statement: Statement
+    key: SigningKey
+    response: SignedResponse
+
+
 class Handover:
     """Makes assertions for AWS. One instance serves a process; it keeps no state of a person."""
 
@@ -71,7 +85,6 @@ class Handover:
         keys: KeyRing,
         audit: AuditLog,
     ) -> None:
-        self._database = database
         self._settings = settings
         self._entitlements = entitlements
         self._keys = keys
@@ -97,21 +110,37 @@ class Handover:
         was signed, and the refusal stands in the audit trail.
         """
         try:
-            grants = self._chosen(self.grants_of(session, signed_in), request)
-            session.rollback()
-            endpoint = self._endpoint(grants, request)
-            relay_state = self._relay_state(grants[0].role.partition, request.destination)
-            aws = self._aws_session(grants, signed_in, now)
-            statement = self._statement(aws, endpoint, signed_in, now)
-            ready = self._keys.active()
-            response = self._signed(statement, ready)
+            made = self.prepare(session, signed_in, request, self._names, now)
         except IdpError as refusal:
             self._record_refusal(signed_in, request, refusal, origin)
             raise
-        self._record_issue(signed_in, aws, statement, response, ready, origin, now)
+        self._record_issue(signed_in, made, origin, now)
         return PostForm(
-            endpoint.acs, response.form_value(), relay_state, tuple(grants), endpoint.code
+            made.endpoint.acs,
+            made.response.form_value(),
+            made.relay_state,
+            made.grants,
+            made.endpoint.code,
         )
+
+    def prepare(
+        self,
+        session: Session,
+        signed_in: SignedIn,
+        request: RoleRequest,
+        names: KeptNames,
+        now: datetime,
+    ) -> Prepared:
+        """The way of open_role up to the signed response, recording nothing. Raises as it does."""
+        grants = self._chosen(self.grants_of(session, signed_in), request)
+        session.rollback()
+        endpoint = self._endpoint(grants, request)
+        relay_state = self._relay_state(grants[0].role.partition, request.destination)
+        aws = self._aws_session(grants, signed_in, names, now)
+        statement = self._statement(aws, endpoint, signed_in, names, now)
+        ready = self._keys.active()
+        response = self._signed(statement, ready)
+        return Prepared(tuple(grants), endpoint, relay_state, aws, statement, ready.key, response)
 
     def _chosen(self, grants: Grants, request: RoleRequest) -> Sequence[Grant]:
         if request.role is not None:
@@ -167,12 +196,12 @@ class Handover:
         return aws.destination
 
     def _aws_session(
-        self, grants: Sequence[Grant], signed_in: SignedIn, now: datetime
+        self, grants: Sequence[Grant], signed_in: SignedIn, names: KeptNames, now: datetime
     ) -> AwsSession:
         aws = self._settings.aws
         name = session_name(aws.role_session_name, signed_in.person)
         identity = source_identity(aws.source_identity, signed_in.person)
-        self._names.claim_session_name(name, signed_in.person_id, now)
+        names.claim_session_name(name, signed_in.person_id, now)
         tags, transitive = _tags_common_to_all(grants)
         return AwsSession(
             roles=[(grant.role, grant.provider) for grant in grants],
@@ -184,7 +213,12 @@ class Handover:
         )
 
     def _statement(
-        self, aws: AwsSession, endpoint: SignInEndpoint, signed_in: SignedIn, now: datetime
+        self,
+        aws: AwsSession,
+        endpoint: SignInEndpoint,
+        signed_in: SignedIn,
+        names: KeptNames,
+        now: datetime,
     ) -> Statement:
         saml = self._settings.saml
         session_index = hashlib.sha256(
@@ -194,8 +228,11 @@ class Handover:
             issuer=self._settings.entity_id,
             recipient=endpoint.acs,
             audience=endpoint.audience,
-            name_id=self._names.name_id(
-                saml.name_id_format, signed_in.person, signed_in.person_id, endpoint.audience
+            name_id=names.name_id(
+                self._settings.aws.name_id_format,
+                signed_in.person,
+                signed_in.person_id,
+                endpoint.audience,
             ),
             attributes=aws_attributes(aws),
             authn_instant=signed_in.authenticated_at,
@@ -211,7 +248,7 @@ class Handover:
             statement,
             ready.signer,
             self._algorithm,
-            sign_response=self._settings.saml.sign_response,
+            sign_response=self._settings.aws.sign_response,
         )
         if len(response.form_value()) > ASSERTION_CHARACTERS:
             raise RefusedByAws(
@@ -222,20 +259,14 @@ class Handover:
         return response
 
     def _record_issue(
-        self,
-        signed_in: SignedIn,
-        aws: AwsSession,
-        statement: Statement,
-        response: SignedResponse,
-        ready: ReadyKey,
-        origin: Origin,
-        now: datetime,
+        self, signed_in: SignedIn, made: Prepared, origin: Origin, now: datetime
     ) -> None:
+        aws, statement = made.aws, made.statement
         event = AssertionIssued(
             actor=actor(signed_in.person),
             session=signed_in.token_hash[:12],
-            assertion_id=response.assertion_id,
-            response_id=response.response_id,
+            assertion_id=made.response.assertion_id,
+            response_id=made.response.response_id,
             service_provider=statement.audience,
             recipient=statement.recipient,
             roles=tuple(str(role) for role, _ in aws.roles),
@@ -244,12 +275,14 @@ class Handover:
             name_id=statement.name_id.value,
             duration=aws.duration,
             tags=tuple(aws.tags),
-            key=ready.key.fingerprint,
+            key=made.key.fingerprint,
         )
-        with self._database.writing() as session:
-            self._audit.append(session, event, origin)
+
+        def remember(session: Session) -> None:
             if len(aws.roles) == 1:
                 remember_use(session, signed_in.person_id, str(aws.roles[0][0]), now)
+
+        self._audit.record(event, origin, remember)
 
     def _record_refusal(
         self, signed_in: SignedIn, request: RoleRequest, refusal: IdpError, origin: Origin

@@ -81,11 +81,13 @@ def _blaming(refusal: RefusedByAws, setting: str, template: str, person: Person)
 class KeptNames:
     """Names that are given once and kept: RoleSessionNames and persistent NameIDs.
 
-    They never change after they are made, so each process remembers those it has seen.
+    They never change after they are made, so each process remembers those it has seen. With
+    `keep=False` nothing is written: who has no name yet gets one that is forgotten again.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, keep: bool = True) -> None:
         self._database = database
+        self._keep = keep
         self._owners: dict[str, str] = {}
         self._name_ids: dict[tuple[str, str], str] = {}
 
@@ -110,6 +112,8 @@ class KeptNames:
         query = select(SessionNameRow.person_id).where(SessionNameRow.name_key == key)
         with self._database.reading() as session:
             owner = session.scalar(query)
+        if owner is None and not self._keep:
+            return person_id
         if owner is None:
             with self._database.writing() as session:
                 insert_if_absent(
@@ -134,7 +138,7 @@ class KeptNames:
         if name_format == "emailAddress":
             if not person.email:
                 raise NoEmail(
-                    f"{person.username!r} has no e-mail address, and saml.name_id_format "
+                    f"{person.username!r} has no e-mail address, and aws.name_id_format "
                     "asks for one.",
                     "Add it in the directory.",
                 )
@@ -151,6 +155,8 @@ class KeptNames:
         )
         with self._database.reading() as session:
             value = session.scalar(query)
+        if value is None and not self._keep:
+            return secrets.token_hex(20)
         if value is None:
             with self._database.writing() as session:
                 insert_if_absent(

@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterable
-from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+from idp.telemetry.shared_numbers import FOLDER_VARIABLE
+
 # Seconds. A warm assertion takes a few milliseconds, one behind a slow directory some seconds.
 _ASSERTION_SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
-
-
-def share_between_processes(folder: Path) -> None:
-    """Let the processes started from here on add their numbers up in `folder`, from zero.
-
-    prometheus_client reads the variable when it is imported, so the server's first process calls
-    this and its workers, which are other processes, count.
-    """
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True, mode=0o700)
-    os.environ[FOLDER_VARIABLE] = str(folder.absolute())
 
 
 class Metrics:

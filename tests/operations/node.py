@@ -10,10 +10,12 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -57,6 +59,7 @@ class Browser:
     base_url: str
     address: tuple[str, int]
     cookies: dict[str, str] = field(default_factory=dict)
+    tls: ssl.SSLContext | None = None
 
     def request(
         self,
@@ -65,20 +68,18 @@ class Browser:
         fields: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        connection = http.client.HTTPConnection(*self.address, timeout=PATIENCE)
+        connection = self._connection()
         sent = {"Host": urlsplit(self.base_url).netloc, **(headers or {})}
         if self.cookies:
             sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         if fields is not None:
             sent["Content-Type"] = "application/x-www-form-urlencoded"
-            sent.setdefault("Origin", self.base_url)
             sent.setdefault("Referer", self.base_url + "/")
         try:
             connection.request(method, path, urlencode(fields) if fields else None, sent)
             response = connection.getresponse()
-            answer = Answer(
-                response.status, dict(response.getheaders()), response.read().decode(), {}
-            )
+            headers = {name.lower(): value for name, value in response.getheaders()}
+            answer = Answer(response.status, headers, response.read().decode(), {})
             for line in response.headers.get_all("Set-Cookie") or []:
                 name, _, value = line.partition(";")[0].partition("=")
                 answer.cookies[name] = value
@@ -86,6 +87,11 @@ class Browser:
             connection.close()
         self.cookies.update(answer.cookies)
         return answer
+
+    def _connection(self) -> http.client.HTTPConnection:
+        if self.tls:
+            return http.client.HTTPSConnection(*self.address, timeout=PATIENCE, context=self.tls)
+        return http.client.HTTPConnection(*self.address, timeout=PATIENCE)
 
     def get(self, path: str, **headers: str) -> Answer:
         return self.request("GET", path, headers=headers)
@@ -208,10 +214,16 @@ class Node:
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         return {int(child) for child in children.read_text().split()}
 
-    def kill(self) -> None:
+    def kill(self, *, workers_too: bool = False) -> None:
         """SIGKILL to the server's first process, as the system does when memory runs out."""
+        workers = self.workers()
         self.process.kill()
+        if workers_too:
+            for worker in workers:
+                with suppress(ProcessLookupError):
+                    os.kill(worker, signal.SIGKILL)
         self.process.wait(timeout=PATIENCE)
+        wait_until_gone(workers)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """End it with a signal; gives the exit code."""

@@ -122,8 +122,8 @@ def test_names_the_settings_that_need_a_restart(node: Node) -> None:
 def test_workers_end_when_the_server_is_killed_and_it_starts_again(node: Node) -> None:
     workers = node.workers()
     assert len(workers) == 2
-    node.kill()
-    wait_until_gone(workers)
+    node.kill()  # returns when the workers are gone too
+    wait_until_free(node.port)
     node.start()
     assert node.browser().get("/sign-in").status == 200
 

@@ -35,10 +35,14 @@ def free_port() -> int:
 
 
 class PostgresServer:
-    """Starts at entry and stops at exit; as root it runs as nobody, for postgres refuses root."""
+    """Starts at entry and stops at exit; as root it runs as nobody, for postgres refuses root.
 
-    def __init__(self, programs: Path) -> None:
+    It forgets what it wrote in a power cut, which tests don't have; not so if `durable`.
+    """
+
+    def __init__(self, programs: Path, *, durable: bool = False) -> None:
         self._programs = programs
+        self._durable = durable
         # Not below pytest's own folders: they are closed to others at the start of every run.
         self._folder = Path(tempfile.mkdtemp(prefix="idp-postgres-"))
         self._data = self._folder / "data"
@@ -56,13 +60,12 @@ class PostgresServer:
         options = ["-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
         subprocess.run([*as_user, *initdb, *options], check=True, capture_output=True)
         settings = {
-            "fsync": "off",
-            "full_page_writes": "off",
             "unix_socket_directories": "",
             "listen_addresses": "127.0.0.1",
-            "shared_buffers": "32MB",
             "max_connections": "200",
         }
+        if not self._durable:
+            settings |= {"fsync": "off", "full_page_writes": "off", "shared_buffers": "32MB"}
         command = [str(self._programs / "postgres"), "-D", str(self._data), "-p", str(self.port)]
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]

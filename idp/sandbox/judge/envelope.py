@@ -114,7 +114,7 @@ def _check_destination(
 
 def _check_unsolicited(root: etree._Element, notebook: Notebook) -> None:
     answered = [
-        str(element.get("InResponseTo"))
+        str(element.get("InResponseTo")) or "an empty one"
         for element in root.iter(f"{PROTOCOL}Response", f"{ASSERTION}SubjectConfirmationData")
         if element.get("InResponseTo") is not None
     ]

@@ -1,0 +1,81 @@
+"""A sandbox AWS behind a proxy that can spoil calls, and metadata to register there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from idp.sandbox.app import Sandbox
+from idp.sandbox.providers import SamlProvider, SamlProviders
+from idp.sandbox.server import open_sandbox
+from tests.aws.faulty_proxy import FaultyProxy, faulty_proxy
+from tests.aws.installation import Installation
+
+_numbers = count(600000000001)
+
+
+@dataclass(frozen=True)
+class RunningSandbox:
+    address: str
+    providers: SamlProviders
+
+    def held(self, number: str, partition: str = "aws") -> SamlProvider | None:
+        """The provider ExampleIdP of an account, looked up in the sandbox itself."""
+        return self.providers.find(f"arn:{partition}:iam::{number}:saml-provider/ExampleIdP")
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[RunningSandbox]:
+    server, address = open_sandbox(port=0)
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    assert isinstance(server.app, Sandbox)
+    yield RunningSandbox(address, server.app.providers)
+    server.shutdown()
+    thread.join(10)
+    server.server_close()
+
+
+@pytest.fixture
+def proxy(sandbox: RunningSandbox) -> Iterator[FaultyProxy]:
+    with faulty_proxy(sandbox.address) as running:
+        yield running
+
+
+@pytest.fixture
+def numbers() -> Iterator[int]:
+    """Account numbers that no other test uses."""
+    return _numbers
+
+
+@pytest.fixture
+def number() -> str:
+    return str(next(_numbers))
+
+
+@pytest.fixture(autouse=True)
+def no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine without settings and AWS configuration; gives the folder for the latter."""
+    folder = tmp_path / "dot-aws"
+    folder.mkdir()
+    for name in list(os.environ):
+        if name.startswith(("AWS_", "IDP_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(folder / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(folder / "credentials"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    return folder
+
+
+@pytest.fixture
+def installation(tmp_path: Path, sqlite_url: str, proxy: FaultyProxy) -> Iterator[Installation]:
+    """An installation with one key and no account; its sandbox is behind the proxy."""
+    made = Installation.make(tmp_path, sqlite_url, proxy.address)
+    yield made
+    made.database.close()

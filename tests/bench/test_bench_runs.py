@@ -1,0 +1,79 @@
+"""The bench, on a small scale: every row is there, with a figure that can be."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import require_program
+from tests.servers.postgresql import find_postgres
+
+pytestmark = pytest.mark.xdist_group("heavy")
+
+ROOT = Path(__file__).parents[2]
+ALONE = ["rsa-1", "rsa-all", "rsa-library", "engine-file", "argon2-1", "argon2-all"]
+ON_A_DATABASE = [
+    "start",
+    "memory-idle",
+    "memory-loaded",
+    "warm-1",
+    "warm-8",
+    "warm-32",
+    "sign-in",
+    "scale-empty",
+    "scale-large",
+]
+
+
+def test_measures_everything_it_names(tmp_path: Path) -> None:
+    for program in ("wrk", "openssl"):
+        require_program(program, program)
+    databases = ["sqlite", "postgresql"] if find_postgres() else ["sqlite"]
+    report = tmp_path / "report.json"
+
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench", "--quick", "--json", str(report)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    document = json.loads(report.read_text())
+    rows = {(row["database"], row["key"]): row for row in document["rows"]}
+    assert set(rows) == {("", key) for key in ALONE} | {
+        (database, key) for database in databases for key in ON_A_DATABASE
+    }
+    for (_, key), row in rows.items():
+        assert row["value"] > 0, row
+        if row["ratio_to"]:
+            assert 0 < row["ratio"] < 5, row
+        if key.startswith(("warm", "scale", "sign-in")):
+            assert 0 < row["p50_ms"] <= row["p99_ms"], row
+        if key.startswith("memory"):
+            assert 20 < row["value"] < 2000, row
+        for verdict in row["verdicts"]:
+            assert verdict["met"] == (
+                verdict["measured"] >= verdict["target"]
+                if verdict["at_least"]
+                else verdict["measured"] <= verdict["target"]
+            )
+        assert row["title"] in done.stdout
+    assert all(
+        any(verdict["what"] == what for verdict in rows[database, key]["verdicts"])
+        for database in databases
+        for key, what in (
+            ("warm-8", "of all cores"),
+            ("warm-8", "p99, ms"),
+            ("memory-loaded", "MB"),
+            ("start", "s"),
+            ("scale-large", "of the smaller one"),
+        )
+    )
+    assert document["machine"]["cores"] >= 1
