@@ -85,7 +85,8 @@ class AuditLog:
         """Append one event, together with those of other threads that come at the same time.
 
         `also` makes a small change in the same transaction: both are kept or neither. It is given
-        a writing session, and may be called a second time if the first transaction failed.
+        a writing session; it may run in another caller's thread, and a second time after the
+        first transaction failed. What it raises reaches this caller alone.
         """
         try:
             self._group.submit(_Entry(self._draft(event, origin), also))

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from idp.audit.chain import EVENTS, SEALED
 from idp.db.engine import Database
+from idp.errors import IdpError
 
 PAGE = 5000
 
@@ -37,14 +38,30 @@ class Unreadable(Exception):
         self.seq = seq
 
 
+class TrailUnreadable(IdpError):
+    """The database can't give back the rows of the trail."""
+
+    status = 503
+
+
 @contextmanager
 def snapshot(database: Database) -> Iterator[Connection]:
-    """A reading transaction in which the table stands still; writers go on meanwhile."""
+    """A reading transaction in which the table stands still; writers go on meanwhile.
+
+    Raises TrailUnreadable if the database fails in it.
+    """
     engine = database.engine
     if not database.is_sqlite:  # SQLite's transactions are snapshots anyway
         engine = engine.execution_options(isolation_level="REPEATABLE READ")
-    with engine.connect() as connection, connection.begin():
-        yield connection
+    try:
+        with engine.connect() as connection, connection.begin():
+            yield connection
+    except DBAPIError as problem:
+        reason = str(problem.orig).strip().partition("\n")[0]
+        raise TrailUnreadable(
+            f"The audit trail can't be read to its end: {reason}.",
+            "If the database is damaged, restore a backup, and keep the damaged one.",
+        ) from None
 
 
 def sealed_pages(connection: Connection) -> Iterator[list[Row[Any]]]:

@@ -16,7 +16,6 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from idp.errors import IdpError
 
-
 _DRIVERS = {
     "sqlite": "sqlite",
     "postgres": "postgresql+psycopg",

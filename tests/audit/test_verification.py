@@ -18,6 +18,7 @@ from idp.audit.chain import Point
 from idp.audit.events import SignInRefused
 from idp.audit.finding import Trouble
 from idp.audit.log import AuditLog, Origin
+from idp.audit.pages import TrailUnreadable
 from idp.audit.retention import prune
 from idp.audit.verify import Verification, verify
 from idp.db import schema
@@ -212,3 +213,12 @@ def test_rows_written_meanwhile_do_not_disturb(database: Database) -> None:
 
     assert verify(database, progress=write).rows == 6_000
     assert verify(database).rows == 6_002
+
+
+def test_a_damaged_database_is_a_sentence(chains: Path) -> None:
+    with copy(chains, "whole") as file:
+        content = bytearray(file.read_bytes())
+        content[4096:] = b"\xa5" * (len(content) - 4096)
+        file.write_bytes(content)
+        with pytest.raises(TrailUnreadable, match="malformed"):
+            verified(file)

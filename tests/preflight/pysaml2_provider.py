@@ -92,4 +92,3 @@ class Pysaml2Provider:
             digest_alg="http://www.w3.org/2001/04/xmlenc#sha256",
         )
         return base64.b64encode(str(made).encode()).decode()
-
