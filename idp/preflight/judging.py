@@ -69,8 +69,9 @@ class Preflight:
 
 
 def judge(asked: Preflight, own: OwnProvider | None, now: datetime) -> Report:
-    """Hold a response against every rule of AWS. Nothing is raised for a bad response.
+    """Hold a response against every rule of AWS: nothing is raised for one that breaks them.
 
+    Raises BadInput as check_role does, and what reading our own metadata raises.
     `own` is this identity provider, whose metadata needs not be given; None if it isn't set up.
     """
     value, spoilt = asked.response.value, False

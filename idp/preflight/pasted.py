@@ -71,7 +71,8 @@ def repaired(value: str) -> str | None:
 
     So that what is inside can still be judged when the encoding is all that stands in the way.
     """
-    joined = "".join(value.split()).translate(str.maketrans("-_", "+/")).rstrip("=")
+    # A plus sign that was posted without URL-encoding arrives as a space.
+    joined = "".join(value.strip().translate(str.maketrans(" -_", "++/")).split()).rstrip("=")
     mended = joined + "=" * (-len(joined) % 4)
     return mended if mended != value and _BASE64.fullmatch(mended) else None
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 
 from idp.aws.arn import RoleArn
+from idp.preflight.pasted import BadInput
 from idp.preflight.trust_policy import TrustPolicy
 from idp.sandbox.judge import AwsError, Check, RolePair, Rule, Verdict
 from idp.sandbox.judge.check import NOT_AUTHORIZED, Notebook
@@ -92,7 +93,10 @@ class RoleQuestion:
 
 
 def check_role(question: RoleQuestion, said: Verdict | None) -> tuple[Check, ...]:
-    """Hold what a response says, believed or not, against the role."""
+    """Hold what a response says, believed or not, against the role.
+
+    Raises BadInput for a trust policy that would take too long to be held against it.
+    """
     notebook = Notebook(RULES)
     if said is not None and said.roles:
         pair = chosen_pair(said.roles, question.wanted)
@@ -131,7 +135,11 @@ def _check_policy(policy: TrustPolicy, said: Verdict, pair: RolePair, notebook: 
     context = trust_context(said, pair.provider)
     texts = sum(len(value) for values in context.values() for value in values)
     if texts * len(json.dumps(policy.document)) > MOST_WORK:
-        return
+        raise BadInput(
+            "The trust policy and the attributes of the response are too long to be held against "
+            "each other.",
+            "Leave the trust policy out.",
+        )
     for name, action, needed, absent in (
         ("trust-policy", ASSUME, True, ""),
         ("trust-policy-tags", TAG_SESSION, bool(said.tags), "no tags are sent"),

@@ -15,11 +15,17 @@ import pytest
 from tests.preflight.command import Command
 from tests.sandbox.maker import Recipe, metadata
 
-BOMB = '<!DOCTYPE a [<!ENTITY b "%s">%s]><a>&c9;</a>' % (
-    "b" * 10,
-    "".join(f'<!ENTITY c{n} "{"&b;" * 10}">' for n in range(10)),
+BOMB = "".join(
+    (
+        '<!DOCTYPE a [<!ENTITY c0 "b">',
+        *(f'<!ENTITY c{n} "{f"&c{n - 1};" * 10}">' for n in range(1, 12)),
+        "]><a>&c11;</a>",
+    )
 )
 DEEP = "<a>" * 20_000 + "</a>" * 20_000
+
+
+WORDS = "aws preflight --response - --metadata metadata.xml --at issued".split()
 
 
 def zipped() -> bytes:
@@ -43,9 +49,9 @@ NOT_A_RESPONSE: list[bytes] = [
     b"{}",
     b"\n" * 390_000 + b"!",
     b"<?php echo 1; ?>" * 30_000,
-    (b"SAMLResponse" + b" " * 30) * 9_000,
 ]
 UNREADABLE: list[bytes] = [
+    (b"SAMLResponse" + b" " * 30) * 9_000,
     BOMB.encode(),
     DEEP.encode(),
     base64.b64encode(BOMB.encode()),
@@ -119,9 +125,8 @@ def test_wildcards_without_end_are_not_followed(preflight: Command) -> None:
         f'{{"saml:edupersonaffiliation": "{stars}"}}}}}}}}',
     )
     done = preflight.judge(recipe.text(), "--trust-policy", trust)
-    lines = {each["rule"]: each for each in done.document["checks"]}
-    assert lines["trust-policy"]["passed"] is None
     assert done.code == 2
+    assert "too long" in done.out
 
 
 @pytest.mark.parametrize(
@@ -148,8 +153,7 @@ def test_one_of_response_and_user_is_asked_for(preflight: Command) -> None:
 def test_the_program_itself_needs_no_database(tmp_path: Path) -> None:
     (tmp_path / "metadata.xml").write_text(metadata())
     done = subprocess.run(
-        [sys.executable, "-m", "idp", "aws", "preflight", "--response", "-"]
-        + ["--metadata", "metadata.xml", "--at", "issued"],
+        [sys.executable, "-m", "idp", *WORDS],
         input=Recipe(endpoint="https://signin.aws.amazon.com/saml").text(),
         cwd=tmp_path,
         capture_output=True,
