@@ -15,6 +15,7 @@ import socket
 import time
 from collections.abc import Iterable
 from functools import partial
+from multiprocessing.connection import wait
 from multiprocessing.synchronize import Semaphore
 from typing import Any
 
@@ -189,8 +190,9 @@ class Server(_Granian):  # type: ignore[misc]
             worker.terminate()
         deadline = time.monotonic() + PATIENCE
         for worker in alive:
-            worker.join(max(deadline - time.monotonic(), 0.01))
-            if worker.is_alive():
+            # Not join(): granian joins in a thread of its own, and of two who do, one is told
+            # that the process still lives.
+            if not wait([worker.inner.sentinel], max(deadline - time.monotonic(), 0.01)):
                 log.warning("a worker did not end in time and was killed")
                 worker.kill()
                 worker.join(PATIENCE)
