@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, BinaryIO
+from typing import Any
 from urllib.parse import urlsplit
 
 import click
@@ -48,6 +48,8 @@ from idp.sso.handover import Handover, RoleNotGranted
 
 _EXIT = {"taken": 0, "refused": 1, "open": 2}
 _COLOURS = {MARKS[True]: "green", MARKS[False]: "red"}
+_FILE = click.Path(exists=True, dir_okay=False, allow_dash=True)
+_FEW_RULES = 20  # are all explained; of more only those that came close
 _SHORTEST_LIMIT, _LONGEST_LIMIT = 3600, 43200
 
 
@@ -65,11 +67,11 @@ class _Known:
 
 
 @click.command()
-@click.option("--response", type=click.File("rb"), help="Judge the response in this file; - reads.")
+@click.option("--response", type=_FILE, help="Judge the response in this file; - reads.")
 @click.option("--user", help="Dry run: judge what this local user would get for --role.")
 @click.option("--role", help="ARN of the role to assume. Default: the first of the assertion.")
-@click.option("--metadata", type=click.File("rb"), help="The metadata that IAM holds.")
-@click.option("--trust-policy", type=click.File("rb"), help="The role's, or what get-role prints.")
+@click.option("--metadata", type=_FILE, help="The metadata that IAM holds.")
+@click.option("--trust-policy", type=_FILE, help="The role's, or what get-role prints.")
 @click.option("--endpoint", help="URL that the response is posted to. Default: its Recipient.")
 @click.option("--at", help='Judge as of this time, like 2026-01-31T12:00:00Z; "issued": its own.')
 @click.option(
@@ -81,11 +83,11 @@ class _Known:
 @click.pass_context
 def preflight(
     context: click.Context,
-    response: BinaryIO | None,
+    response: str | None,
     user: str | None,
     role: str | None,
-    metadata: BinaryIO | None,
-    trust_policy: BinaryIO | None,
+    metadata: str | None,
+    trust_policy: str | None,
     endpoint: str | None,
     at: str | None,
     max_session_duration: int | None,
@@ -113,7 +115,7 @@ def preflight(
     now = utc_now()
     known = _known(metadata, trust_policy, role, endpoint, max_session_duration, at)
     if response is not None:
-        report = _judged(context, read_pasted(_read(response)), known, now)
+        report = _judged(context, read_pasted(_read(response, pasted.LONGEST_INPUT)), known, now)
         _show(report, {}, as_json)
         context.exit(_EXIT[report.outcome])
     if known.role is None:
@@ -122,8 +124,8 @@ def preflight(
 
 
 def _known(
-    metadata: BinaryIO | None,
-    policy: BinaryIO | None,
+    metadata: str | None,
+    policy: str | None,
     role: str | None,
     endpoint: str | None,
     longest: int | None,
@@ -135,7 +137,7 @@ def _known(
         )
     return _Known(
         metadata=_metadata(metadata) if metadata else "",
-        policy=read_trust_policy(policy.read(trust_policy.LONGEST_INPUT + 1)) if policy else None,
+        policy=read_trust_policy(_read(policy, trust_policy.LONGEST_INPUT)) if policy else None,
         role=RoleArn.parse(role) if role else None,
         endpoint=endpoint or "",
         longest=longest,
@@ -144,13 +146,19 @@ def _known(
     )
 
 
-def _read(file: BinaryIO) -> bytes:
-    return file.read(pasted.LONGEST_INPUT + 1)
-
-
-def _metadata(file: BinaryIO) -> str:
+def _read(path: str, most: int) -> bytes:
+    """The file's content, and of one longer than `most` bytes one more, so that this shows."""
     try:
-        text = file.read(4 * LONGEST_METADATA + 1).decode("utf-8")
+        with click.open_file(path, "rb") as file:
+            content: bytes = file.read(most + 1)
+    except OSError as problem:
+        raise BadInput(f"{path} can't be read: {problem.strerror}.") from None
+    return content
+
+
+def _metadata(path: str) -> str:
+    try:
+        text = _read(path, 4 * LONGEST_METADATA).decode("utf-8")
     except UnicodeDecodeError:
         raise BadInput("The metadata is not text in UTF-8.", "Save it as UTF-8.") from None
     if not text.strip():
@@ -248,8 +256,9 @@ def _show_refusal(
         click.echo(printable(refusal.advice))
         return
     click.echo("This would not be sent to AWS: no rule gives that role to this user.\n")
-    for line in story(person, grants, outcomes, everything=False):
+    for line in story(person, grants, outcomes, everything=len(outcomes) <= _FEW_RULES):
         click.echo(printable(line))
+    click.echo(f"\nMore: idp roles explain {printable(person.username)} --all")
 
 
 def _show(report: Report, about: dict[str, Any], as_json: bool) -> None:

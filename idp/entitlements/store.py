@@ -18,6 +18,8 @@ from idp.entitlements.ruleset import RuleSet
 from idp.errors import IdpError
 
 REVISION = "entitlements"
+# Built once: every request asks it.
+_REVISION = select(RevisionRow.number).where(RevisionRow.thing == REVISION)
 
 
 class ChangedMeanwhile(IdpError):
@@ -62,8 +64,8 @@ class Entitlements:
 
 def revision(session: Session) -> int:
     """How often rules or accounts have been changed."""
-    found = session.execute(select(RevisionRow.number).where(RevisionRow.thing == REVISION))
-    return found.scalar_one_or_none() or 0
+    found: int | None = session.connection().execute(_REVISION).scalar_one_or_none()
+    return found or 0
 
 
 def count_revision(session: Session) -> None:

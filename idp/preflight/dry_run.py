@@ -38,9 +38,10 @@ def make_dry_run(
     """
     with database.reading() as session:
         signed_in = _as_if_signed_in(session, person, now)
-        made = handover.prepare(
-            session, signed_in, RoleRequest(str(role)), KeptNames(database, keep=False), now
-        )
+        grants = handover.grants_of(session, signed_in)
+    made = handover.prepare(
+        grants, signed_in, RoleRequest(str(role)), KeptNames(database, keep=False), now
+    )
     return DryRun(Pasted(made.response.form_value(), "a dry run"), made.grants[0])
 
 

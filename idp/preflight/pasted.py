@@ -15,7 +15,7 @@ LONGEST_INPUT = 400_000  # characters or bytes
 
 _FIELD = re.compile(r"(?:^|[?&])SAMLResponse=(?P<value>[^&\s]*)")
 _SHOWN_FIELD = re.compile(
-    r"""(?:^|\n)[ \t]{0,40}["']?SAMLResponse["']?:[ \t]{0,40}["']?(?P<value>[^\s"',]+)"""
+    r"""(?:^|[\n{,])[ \t]{0,40}["']?SAMLResponse["']?:[ \t]{0,40}["']?(?P<value>[^\s"',]+)"""
 )
 _INPUT = re.compile(r"<input [^<>]*>", re.IGNORECASE)
 _VALUE = re.compile(r'\bvalue="(?P<value>[^"]*)"')

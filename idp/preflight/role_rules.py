@@ -54,14 +54,14 @@ RULES = (
     ),
     Rule(
         "trust-policy-tags",
-        "It allows sts:TagSession, if session tags are sent.",
+        "The trust policy allows sts:TagSession, if session tags are sent.",
         NOT_AUTHORIZED,
         "Add sts:TagSession to the Action of the trust policy, or send no tags.",
         side="AWS",
     ),
     Rule(
         "trust-policy-source-identity",
-        "It allows sts:SetSourceIdentity, if a SourceIdentity is sent.",
+        "The trust policy allows sts:SetSourceIdentity, if a SourceIdentity is sent.",
         NOT_AUTHORIZED,
         "Add sts:SetSourceIdentity to the Action of the trust policy, or send no SourceIdentity.",
         side="AWS",

@@ -8,8 +8,9 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import CursorResult, delete, select, update
+from sqlalchemy import CursorResult, Row, bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from idp.db.engine import Database
@@ -19,6 +20,9 @@ from idp.directory.person import Person
 from idp.directory.person_json import BadPersonDocument, person_from_json, person_to_json
 from idp.settings import SessionSettings
 from idp.signin.people import find_or_add_person
+
+# Built once, and without the ORM: every request begins with it.
+_FIND = select(SessionRow.__table__).where(SessionRow.token_hash == bindparam("token_hash"))
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 
@@ -84,7 +88,7 @@ class Sessions:
         """
         if not _TOKEN.fullmatch(token):
             return None
-        row = session.scalar(select(SessionRow).where(SessionRow.token_hash == _hash(token)))
+        row = session.connection().execute(_FIND, {"token_hash": _hash(token)}).one_or_none()
         if row is None or row.expires_at <= now or row.last_seen_at + self._idle <= now:
             return None
         try:
@@ -95,6 +99,10 @@ class Sessions:
             self._note(session, signed_in.token_hash, now)
         return signed_in
 
+    def is_stale(self, signed_in: SignedIn, now: datetime) -> bool:
+        """Whether what we know of the person is older than session.refresh_seconds."""
+        return now - signed_in.refreshed_at >= self._fresh
+
     def refresh(
         self, signed_in: SignedIn, directories: Iterable[Directory], now: datetime
     ) -> SignedIn | None:
@@ -103,7 +111,7 @@ class Sessions:
         None, and the session is over, if the person is gone or disabled, or their directory is no
         longer configured. To be called outside a transaction. Raises DirectoryUnavailable.
         """
-        if now - signed_in.refreshed_at < self._fresh:
+        if not self.is_stale(signed_in, now):
             return signed_in
         known = {directory.name: directory for directory in directories}
         directory = known.get(signed_in.person.directory)
@@ -170,7 +178,7 @@ class Sessions:
                 own.execute(seen)
 
 
-def _signed_in(row: SessionRow) -> SignedIn:
+def _signed_in(row: SessionRow | Row[Any]) -> SignedIn:
     return SignedIn(
         token_hash=row.token_hash,
         person_id=row.person_id,

@@ -98,7 +98,7 @@ class Handover:
 
     def open_role(
         self,
-        session: Session,
+        grants: Grants,
         signed_in: SignedIn,
         request: RoleRequest,
         origin: Origin,
@@ -106,11 +106,12 @@ class Handover:
     ) -> PostForm:
         """The whole way from a choice to a form: grant, names, assertion, signature, audit row.
 
+        `grants` are what the person may assume now, evaluated for this very request.
         Raises RoleNotGranted, RefusedByAws, SessionNameTaken and others of IdpError; then nothing
         was signed, and the refusal stands in the audit trail.
         """
         try:
-            made = self.prepare(session, signed_in, request, self._names, now)
+            made = self.prepare(grants, signed_in, request, self._names, now)
         except IdpError as refusal:
             self._record_refusal(signed_in, request, refusal, origin)
             raise
@@ -125,22 +126,21 @@ class Handover:
 
     def prepare(
         self,
-        session: Session,
+        grants: Grants,
         signed_in: SignedIn,
         request: RoleRequest,
         names: KeptNames,
         now: datetime,
     ) -> Prepared:
         """The way of open_role up to the signed response, recording nothing. Raises as it does."""
-        grants = self._chosen(self.grants_of(session, signed_in), request)
-        session.rollback()
-        endpoint = self._endpoint(grants, request)
-        relay_state = self._relay_state(grants[0].role.partition, request.destination)
-        aws = self._aws_session(grants, signed_in, names, now)
+        chosen = self._chosen(grants, request)
+        endpoint = self._endpoint(chosen, request)
+        relay_state = self._relay_state(chosen[0].role.partition, request.destination)
+        aws = self._aws_session(chosen, signed_in, names, now)
         statement = self._statement(aws, endpoint, signed_in, names, now)
         ready = self._keys.active()
         response = self._signed(statement, ready)
-        return Prepared(tuple(grants), endpoint, relay_state, aws, statement, ready.key, response)
+        return Prepared(tuple(chosen), endpoint, relay_state, aws, statement, ready.key, response)
 
     def _chosen(self, grants: Grants, request: RoleRequest) -> Sequence[Grant]:
         if request.role is not None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from idp.db.insert import insert_if_absent
+from idp.db.insert import insert_or_change
 from idp.db.models import PortalRoleRow
 
 RECENT_ROLES = 4
@@ -43,8 +43,5 @@ def pin(session: Session, person_id: str, role_arn: str, pinned: bool) -> None:
 
 
 def _change(session: Session, person_id: str, role_arn: str, **values: object) -> None:
-    same = (PortalRoleRow.person_id == person_id) & (PortalRoleRow.role_arn == role_arn)
-    change = update(PortalRoleRow).where(same).values(**values)
-    if session.scalar(change.returning(PortalRoleRow.role_arn)) is None:
-        row = {"person_id": person_id, "role_arn": role_arn, "pinned": False, "used_at": None}
-        insert_if_absent(session, PortalRoleRow, **row | values)
+    row = {"person_id": person_id, "role_arn": role_arn, "pinned": False, "used_at": None}
+    insert_or_change(session, PortalRoleRow, tuple(values), **row | values)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from flask import Blueprint, redirect, render_template, request, url_for
-from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from idp.aws.destination import check_destination
 from idp.aws.endpoints import PARTITIONS
+from idp.entitlements.evaluate import Grants
 from idp.entitlements.grant import Grant
 from idp.signin.sessions import SignedIn
 from idp.sso.handover import PostForm, RoleRequest
@@ -38,7 +38,8 @@ def open_role() -> Response | str:
         person = signed_in(db)
         if person is None:
             return redirect(url_for("sign_in.page"), 303)
-        return _assertion_page(db, person, wanted)
+        grants = own.handover.grants_of(db, person)
+    return _assertion_page(grants, person, wanted)
 
 
 @blueprint.get("/aws")
@@ -61,15 +62,16 @@ def deep_link() -> Response | str:
         if person is None:
             here = request.full_path.rstrip("?")
             return redirect(url_for("sign_in.page", next=request.script_root + here), 303)
-        if partition and not role and not account:
-            everything = RoleRequest(None, partition, destination, endpoint)
-            return _assertion_page(db, person, everything)
-        fitting = _fitting(own.handover.grants_of(db, person).grants, account, role)
-        if len(fitting) == 1:
-            wanted = RoleRequest(str(fitting[0].role), None, destination, endpoint)
-            return _assertion_page(db, person, wanted)
-        if role and not fitting:
-            return _assertion_page(db, person, RoleRequest(role, None, destination, endpoint))
+        grants = own.handover.grants_of(db, person)
+    if partition and not role and not account:
+        everything = RoleRequest(None, partition, destination, endpoint)
+        return _assertion_page(grants, person, everything)
+    fitting = _fitting(grants.grants, account, role)
+    if len(fitting) == 1:
+        wanted = RoleRequest(str(fitting[0].role), None, destination, endpoint)
+        return _assertion_page(grants, person, wanted)
+    if role and not fitting:
+        return _assertion_page(grants, person, RoleRequest(role, None, destination, endpoint))
     search = " ".join(word for word in (account, role) if word)
     return redirect(url_for("portal.page", q=search or None, destination=destination or None), 303)
 
@@ -89,10 +91,10 @@ def _fitting(grants: tuple[Grant, ...], account: str, role: str) -> list[Grant]:
     ]
 
 
-def _assertion_page(db: Session, person: SignedIn, wanted: RoleRequest) -> str:
+def _assertion_page(grants: Grants, person: SignedIn, wanted: RoleRequest) -> str:
     """The page that posts the assertion; its forms can go to AWS alone."""
     own = parts()
-    form = own.handover.open_role(db, person, wanted, origin(), own.now())
+    form = own.handover.open_role(grants, person, wanted, origin(), own.now())
     let_forms_go_to(*_form_targets(form))
     first = form.grants[0]
     several = len(form.grants) > 1

@@ -40,8 +40,10 @@ def signed_in(session: Session) -> SignedIn | None:
     found = own.sessions.find(session, token, now)
     if found is None:
         return None
-    session.rollback()  # the read lock is not held while a directory is asked
-    fresh = own.sessions.refresh(found, own.directories.values(), now)
+    fresh: SignedIn | None = found
+    if own.sessions.is_stale(found, now):
+        session.rollback()  # no transaction is kept open while a directory is asked
+        fresh = own.sessions.refresh(found, own.directories.values(), now)
     g.person = fresh.person if fresh else None
     return fresh
 
