@@ -17,6 +17,7 @@ SHORTEST_SESSION, LONGEST_SESSION = 900, 43_200  # seconds
 ASSERTION_CHARACTERS = 100_000  # of base64, in the parameter SAMLAssertion
 
 _NAME = re.compile(r"[a-zA-Z_0-9+=,.@-]{2,64}")
+_PLAIN = re.compile(r"[A-Za-z0-9_.:/=+@ -]*")  # most tags, told at a glance
 _TAG_PUNCTUATION = frozenset("_.:/=+-@")
 
 
@@ -51,15 +52,17 @@ def check_tag_key(key: str) -> None:
         raise RefusedByAws(
             f"The tag key {_shown(key)} has {len(key)} characters; AWS takes 1 to 128."
         )
-    _check_tag_characters(f"The tag key {_shown(key)}", key)
+    _check_tag_characters("key", key, key)
 
 
 def check_tag_value(key: str, value: str) -> None:
     """A session tag's value: up to 256 of the same characters. Raises RefusedByAws."""
-    name = f"The value {_shown(value)} of tag {key!r}"
     if len(value) > 256:
-        raise RefusedByAws(f"{name} has {len(value)} characters; AWS takes up to 256.")
-    _check_tag_characters(name, value)
+        raise RefusedByAws(
+            f"The value {_shown(value)} of tag {key!r} has {len(value)} characters; "
+            "AWS takes up to 256."
+        )
+    _check_tag_characters("value", key, value)
 
 
 def check_tags(tags: Mapping[str, str], transitive: Sequence[str]) -> None:
@@ -88,16 +91,24 @@ def _check_name(attribute: str, value: str) -> None:
         )
 
 
-def _check_tag_characters(name: str, text: str) -> None:
-    for character in text:
+def _check_tag_characters(part: str, key: str, text: str) -> None:
+    wrong = _wrong_with(text)
+    if wrong:
+        of_tag = f" of tag {key!r}" if part == "value" else ""
+        name = "value" if part == "value" else "tag key"
+        raise RefusedByAws(f"The {name} {_shown(text)}{of_tag} {wrong}")
+
+
+def _wrong_with(text: str) -> str:
+    """What AWS would not take in a tag's key or value; "" for nothing."""
+    for character in "" if _PLAIN.fullmatch(text) else text:
         if character not in _TAG_PUNCTUATION and unicodedata.category(character)[0] not in "LNZ":
-            raise RefusedByAws(
-                f"{name} contains {character!r}; AWS takes letters, digits, spaces and _.:/=+-@."
-            )
+            return f"contains {character!r}; AWS takes letters, digits, spaces and _.:/=+-@."
     if text != text.strip():
-        raise RefusedByAws(f"{name} begins or ends with a space, which AWS refuses in assertions.")
-    if text.lower().startswith("aws:"):
-        raise RefusedByAws(f"{name} begins with 'aws:', which AWS reserves.")
+        return "begins or ends with a space, which AWS refuses in assertions."
+    if text[:4].lower() == "aws:":
+        return "begins with 'aws:', which AWS reserves."
+    return ""
 
 
 def _shown(value: str) -> str:

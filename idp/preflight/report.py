@@ -60,7 +60,9 @@ class Report:
 
     @property
     def outcome(self) -> Outcome:
-        """Refused if any rule is broken, open if issuer and signature could not be checked."""
+        """Refused if any rule is broken; open if what matters most could not be looked at."""
+        if self.unread:
+            return "open"
         if self.refusals:
             return "refused"
         return "taken" if self.trust else "open"

@@ -16,7 +16,7 @@ from idp.sandbox.trust_policy import ASSUME, SET_SOURCE_IDENTITY, TAG_SESSION, e
 
 DEFAULT_SECONDS = 3600
 # Wildcards take time in proportion to pattern times text; more than this is nobody's real policy.
-MOST_WORK = 30_000_000
+MOST_WORK = 10_000_000
 
 RULES = (
     Rule(
@@ -134,7 +134,8 @@ def _check(question: RoleQuestion, said: Verdict, pair: RolePair, notebook: Note
 def _check_policy(policy: TrustPolicy, said: Verdict, pair: RolePair, notebook: Notebook) -> None:
     context = trust_context(said, pair.provider)
     texts = sum(len(value) for values in context.values() for value in values)
-    if texts * len(json.dumps(policy.document)) > MOST_WORK:
+    written = json.dumps(policy.document)
+    if texts * len(written) > MOST_WORK and ("*" in written or "?" in written):
         raise BadInput(
             "The trust policy and the attributes of the response are too long to be held against "
             "each other.",

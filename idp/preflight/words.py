@@ -24,6 +24,8 @@ SIDES = {
 
 def summary(report: Report) -> str:
     """The one line that comes first."""
+    if report.unread:
+        return "This can't be judged: the assertion is encrypted, and only AWS has the key."
     first = report.first
     if first is None:
         if report.outcome == "open":
@@ -32,8 +34,6 @@ def summary(report: Report) -> str:
                 "not be: the provider's metadata is missing."
             )
         return "AWS would take this."
-    if report.unread:
-        return "This can't be judged: the assertion is encrypted, and only AWS has the key."
     words = f"{first.aws_error.code}: {first.aws_error.message}"
     if not first.rule.confirmed:
         return f"AWS would refuse this, if it checks what it does not document: {words}"

@@ -15,6 +15,7 @@ from lxml import etree
 
 from idp.saml.xml import EXCLUSIVE_C14N, XMLDSIG
 
+_HASHES = {"sha256": hashlib.sha256, "sha384": hashlib.sha384, "sha512": hashlib.sha512}
 _ENVELOPED = XMLDSIG + "enveloped-signature"
 
 
@@ -73,7 +74,7 @@ def sign_enveloped(
     must be in its final document already, and hold no signature yet: its digest is then that of
     the enveloped transform.
     """
-    digest = hashlib.new(algorithm.digest, canonical(element)).digest()
+    digest = _HASHES[algorithm.digest](canonical(element)).digest()
 
     signature = etree.Element(f"{{{XMLDSIG}}}Signature", nsmap={"ds": XMLDSIG})
     signed_info = _add(signature, "SignedInfo")

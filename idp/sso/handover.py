@@ -34,6 +34,10 @@ _OVER_TLS = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport"
 _WITHOUT_TLS = "urn:oasis:names:tc:SAML:2.0:ac:classes:Password"
 
 
+NOTE_EVERY = timedelta(minutes=1)
+MOST_NOTED = 10_000
+
+
 class RoleNotGranted(IdpError):
     """A role was asked for that no rule gives to this person."""
 
@@ -91,6 +95,7 @@ class Handover:
         self._audit = audit
         self._names = KeptNames(database)
         self._algorithm = ALGORITHMS[settings.saml.digest]
+        self._noted: dict[tuple[str, str], datetime] = {}
 
     def grants_of(self, session: Session, signed_in: SignedIn) -> Grants:
         """What the person may assume now."""
@@ -278,11 +283,19 @@ class Handover:
             key=made.key.fingerprint,
         )
 
-        def remember(session: Session) -> None:
-            if len(aws.roles) == 1:
-                remember_use(session, signed_in.person_id, str(aws.roles[0][0]), now)
+        use = (signed_in.person_id, str(aws.roles[0][0])) if len(aws.roles) == 1 else None
+        if use is None or not self._due(use, now):
+            self._audit.record(event, origin)
+            return
+        self._audit.record(event, origin, lambda session: remember_use(session, *use, now))
+        self._noted[use] = now
 
-        self._audit.record(event, origin, remember)
+    def _due(self, use: tuple[str, str], now: datetime) -> bool:
+        """Whether the use of a role is to be noted: once a minute is enough for the portal."""
+        if len(self._noted) > MOST_NOTED:
+            self._noted.clear()
+        noted = self._noted.get(use)
+        return noted is None or now - noted >= NOTE_EVERY
 
     def _record_refusal(
         self, signed_in: SignedIn, request: RoleRequest, refusal: IdpError, origin: Origin

@@ -73,18 +73,22 @@ def _fsyncs_per_second(folder: Path, seconds: float = 0.3) -> float:
 
 
 class Others:
-    """How many cores other programs kept busy between entry and exit; ours descend from us."""
+    """How many cores other programs, and ours, kept busy between entry and exit.
+
+    Ours are those that descend from this process: the server, its database, the load generator.
+    """
 
     def __enter__(self) -> Others:
         self._busy, self._own = _busy_seconds(), _tree_seconds(os.getpid())
         self._began = time.perf_counter()
-        self.cores = 0.0
+        self.cores = self.ours = 0.0
         return self
 
     def __exit__(self, *_: object) -> None:
         elapsed = time.perf_counter() - self._began
-        others = _busy_seconds() - self._busy - (_tree_seconds(os.getpid()) - self._own)
-        self.cores = max(0.0, others / elapsed)
+        ours = _tree_seconds(os.getpid()) - self._own
+        self.cores = max(0.0, (_busy_seconds() - self._busy - ours) / elapsed)
+        self.ours = ours / elapsed
 
 
 def _busy_seconds() -> float:

@@ -110,7 +110,9 @@ def test_names_the_rule_of_what_can_not_be_read(preflight: Command, rule: str, t
 @pytest.mark.parametrize(("rule", "text"), OTHERS, ids=[rule for rule, _ in OTHERS])
 def test_names_the_rule_of_form_and_signature(preflight: Command, rule: str, text: str) -> None:
     done = preflight.judge(text)
-    assert (done.code, done.broken) == (1, [rule])
+    # An encrypted assertion is named as what is in the way, and may well be right.
+    code = 2 if rule == "encryption" else 1
+    assert (done.code, done.broken) == (code, [rule])
 
 
 def elliptic() -> str:

@@ -25,7 +25,7 @@ BOMB = "".join(
 DEEP = "<a>" * 20_000 + "</a>" * 20_000
 
 
-WORDS = "aws preflight --response - --metadata metadata.xml --at issued".split()
+WORDS = ["aws", "preflight", "--response", "-", "--metadata", "metadata.xml", "--at", "issued"]
 
 
 def zipped() -> bytes:
