@@ -27,6 +27,7 @@ from granian.server.mp import MPServer
 from idp.app import create_app
 from idp.errors import IdpError
 from idp.serving.drain import DRAIN_SECONDS, DRAIN_SIGNAL
+from idp.serving.memory import share_with_workers
 from idp.serving.worker import load_worker
 from idp.settings import Settings, load_settings
 from idp.telemetry.logs import logging_config
@@ -87,6 +88,7 @@ class Server(_Granian):  # type: ignore[misc]
 
     def run(self) -> None:
         """Serve until a signal ends it."""
+        share_with_workers()
         self.serve(target_loader=self._loader(0), wrap_loader=False)
 
     def _loader(self, listener: int) -> Any:

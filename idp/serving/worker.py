@@ -7,6 +7,7 @@ from multiprocessing.synchronize import Semaphore
 from idp.app import create_app
 from idp.errors import IdpError
 from idp.serving.drain import Draining, end_with_server, own_process_group
+from idp.serving.memory import give_large_blocks_back
 from idp.settings import load_settings
 from idp.telemetry.logs import configure_logging
 
@@ -19,6 +20,7 @@ def load_worker(server: int, listener: int, patience: float, ready: Semaphore) -
     error, if the application can't be made.
     """
     own_process_group()
+    give_large_blocks_back()
     end_with_server(server, patience)
     try:
         settings = load_settings()
