@@ -54,7 +54,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     _configure(app, settings, shared_secret(database, "form cookies"))
     observe_requests(app, counted)  # outermost: it sees what every other part made of a request
     _name_each_request(app, settings)  # first, so that every refusal can name its request
-    CSRFProtect(app)
+    CSRFProtect(app).exempt(metadata.single_sign_on)
     security.set_headers(app, settings)
     errors.register(app)
     for blueprint in (sign_in, portal, aws, metadata, preflight, health):
@@ -115,7 +115,7 @@ def _name_each_request(app: Flask, settings: Settings) -> None:
     def _begin() -> None:
         g.request_id = secrets.token_hex(8)
         # Load balancers ask for the node's health by its address.
-        if request.blueprint != health.blueprint.name and request.host != host:
+        if request.blueprint != health.blueprint.name and request.host.lower() != host:
             abort(400, f"This address is not served here; it is {settings.server.base_url}.")
 
     @app.context_processor

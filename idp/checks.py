@@ -73,7 +73,15 @@ def _transport(settings: Settings) -> Iterator[Finding]:
         except IdpError as problem:
             yield _bad("tls", problem)
     loopback = server.host in ("127.0.0.1", "::1", "localhost")
-    if server.secure:
+    if server.secure and not server.tls_certificate and not server.trusted_proxies:
+        yield Finding(
+            Severity.WARNING,
+            "server",
+            "TLS ends at a proxy that is not trusted, so everybody seems to come from its address "
+            "and shares one limit of failed sign-ins.",
+            "Set server.trusted_proxies to the number of proxies in front, usually 1.",
+        )
+    elif server.secure:
         yield Finding(Severity.GOOD, "server", f"People reach {server.base_url} over TLS.")
     elif loopback:
         yield Finding(
@@ -105,8 +113,17 @@ def _aws_settings(settings: Settings) -> Iterator[Finding]:
             'Name two in aws.endpoints, and both in the trust policies: ["default", "eu-west-1"]',
         )
     try:
-        Template.parse(aws.role_session_name)
-        Template.parse(aws.source_identity)
+        if Template.parse(aws.role_session_name).is_literal:
+            raise IdpError(
+                f"aws.role_session_name is {aws.role_session_name!r} for everybody, and a session "
+                "name belongs to one person.",
+                'Name an attribute that differs for each person, like "{username}".',
+            )
+        if aws.source_identity and Template.parse(aws.source_identity).is_literal:
+            raise IdpError(
+                f"aws.source_identity is {aws.source_identity!r} for everybody.",
+                'Name an attribute, like "{username}", or leave it empty.',
+            )
         if aws.destination:
             check_destination(aws.destination, sandbox_url=aws.sandbox_url)
     except IdpError as problem:

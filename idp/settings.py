@@ -6,7 +6,7 @@ import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
@@ -22,6 +22,10 @@ DEFAULT_FILE = Path("idp.toml")
 
 NameIdFormat = Literal["persistent", "transient", "emailAddress", "unspecified"]
 SignatureDigest = Literal["sha256", "sha384", "sha512"]
+
+
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class SettingsError(IdpError):
@@ -61,7 +65,7 @@ class ServerSettings(Section):
             raise ValueError("should be like https://idp.example.com")
         if parts.query or parts.fragment or parts.username:
             raise ValueError("should have no query, fragment or user name")
-        return value.rstrip("/")
+        return _origin(parts) + parts.path.rstrip("/")
 
     @model_validator(mode="after")
     def _tls_is_whole(self) -> ServerSettings:
@@ -170,8 +174,10 @@ class AwsSettings(Section):
     @field_validator("sandbox_url")
     @classmethod
     def _loopback_only(cls, value: str) -> str:
-        if value and urlsplit(value).hostname not in ("127.0.0.1", "localhost", "::1"):
-            raise ValueError("should be on loopback, like http://127.0.0.1:8081")
+        parts = urlsplit(value)
+        plain = parts.scheme == "http" and parts.path in ("", "/") and not parts.query
+        if value and not (plain and parts.port and parts.hostname in _LOOPBACK):
+            raise ValueError("should be on loopback, with a port, like http://127.0.0.1:8081")
         return value.rstrip("/")
 
 
@@ -267,6 +273,13 @@ def load_settings(file: Path | None = None, **overrides: Any) -> Settings:
         raise SettingsError(f"{path} is not valid TOML: {problem}.") from None
     except OSError as problem:
         raise SettingsError(f"{path} can't be read: {problem.strerror}.") from None
+
+
+def _origin(parts: SplitResult) -> str:
+    """Scheme, host and port as browsers send them: in lower case, without the usual port."""
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    port = "" if parts.port in (None, _DEFAULT_PORTS[parts.scheme]) else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}"
 
 
 def _refuse_unknown_variables() -> None:

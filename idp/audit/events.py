@@ -55,7 +55,7 @@ class SignInRefused(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionEnded(Event):
-    """A session ended: "signed_out", "directory" (gone or disabled), or "admin"."""
+    """A session ended: "signed_out", "replaced" (by a new sign-in), "directory" or "admin"."""
 
     type: ClassVar[str] = "session.ended"
     session: str

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from idp.audit.events import AdminActed
 from idp.audit.log import AuditLog, utc_now
@@ -75,8 +74,15 @@ def list_keys(context: click.Context, as_json: bool) -> None:
         ]
         click.echo(json.dumps(rows, indent=2))
         return
-    table = Table("Key", "State", "Custody", "Algorithm", "Valid until", "SHA-256 fingerprint")
+    form = (
+        "{:<16}  {:<8}  {:<7}  {:<8}  {:<10}  {}" if sys.stdout.isatty() else "\t".join(["{}"] * 6)
+    )
+    if sys.stdout.isatty():
+        click.echo(form.format("KEY", "STATE", "CUSTODY", "TYPE", "UNTIL", "SHA-256"))
     for key, certificate in found:
         until = certificate.not_after.date().isoformat()
-        table.add_row(key.id, key.state, key.custody, certificate.algorithm, until, key.fingerprint)
-    Console().print(table)
+        click.echo(
+            form.format(
+                key.id, key.state, key.custody, certificate.algorithm, until, key.fingerprint
+            )
+        )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import click
+import tomli_w
 from rich.console import Console
 from rich.table import Table
 
@@ -55,9 +55,10 @@ def demo(port: int, sandbox_port: int, data: Path) -> None:
     for taken in (port, sandbox_port):
         require_free("127.0.0.1", taken, option="--port or --sandbox-port")
     require_writable(data)
-    environment = _environment(port, sandbox_port, data)
-    os.environ.update(environment)
-    settings = load_settings()
+    file = data / "idp.toml"
+    _write_settings(file, port, sandbox_port, data)
+    environment = {"IDP_CONFIG": str(file)}
+    settings = load_settings(file)
     prepare_company(settings, utc_now())
     try:
         with Supervisor() as supervisor:
@@ -71,26 +72,28 @@ def demo(port: int, sandbox_port: int, data: Path) -> None:
             _register(settings)
             base_url = settings.server.base_url
             supervisor.start("identity provider", ["serve"], environment, f"{base_url}/sign-in")
-            _tell(settings, data)
+            _tell(settings, data, file)
             supervisor.wait()
     except AskedToLeave:
         click.echo("\nStopped. Everything that was written is in " + str(data) + ".")
 
 
-def _environment(port: int, sandbox_port: int, data: Path) -> dict[str, str]:
-    people = [(person.username, person.password, person.shows) for person in PEOPLE]
-    return {
-        "IDP_ORGANIZATION": "Example Corp",
-        "IDP_DATA_FOLDER": str(data),
-        "IDP_KEYS__FOLDER": str(data / "certs"),
-        "IDP_SERVER__BASE_URL": f"http://127.0.0.1:{port}",
-        "IDP_SERVER__PORT": str(port),
-        "IDP_AWS__SANDBOX_URL": f"http://127.0.0.1:{sandbox_port}",
-        "IDP_AWS__SOURCE_IDENTITY": "{username}",
-        "IDP_AWS__CONTACT": "the platform team (platform@corp.example)",
-        "IDP_LOG__LEVEL": "warning",
-        "IDP_DEMO_PEOPLE": json.dumps(people),
+def _write_settings(file: Path, port: int, sandbox_port: int, data: Path) -> None:
+    """The settings of the demonstration, as a file that the command line can use as well."""
+    document = {
+        "organization": "Example Corp",
+        "data_folder": str(data),
+        "demo_people": [[person.username, person.password, person.shows] for person in PEOPLE],
+        "server": {"base_url": f"http://127.0.0.1:{port}", "port": port},
+        "keys": {"folder": str(data / "certs")},
+        "aws": {
+            "sandbox_url": f"http://127.0.0.1:{sandbox_port}",
+            "source_identity": "{username}",
+            "contact": "the platform team (platform@corp.example)",
+        },
+        "log": {"level": "warning"},
     }
+    file.write_text(tomli_w.dumps(document), encoding="utf-8")
 
 
 def require_writable(folder: Path) -> None:
@@ -122,23 +125,32 @@ def _register(settings: Settings) -> None:
     register_accounts(settings.aws.sandbox_url, metadata.xml, ACCOUNTS, roles)
 
 
-def _tell(settings: Settings, data: Path) -> None:
+def _tell(settings: Settings, data: Path, file: Path) -> None:
     people = Table("User name", "Password", "Shows", box=None, pad_edge=False)
     for person in PEOPLE:
         people.add_row(person.username, person.password, person.shows)
     console = Console()
-    for line in _lines(settings, data):
+    for line in _lines(settings, data, file):
         console.print(line, highlight=False)
     console.print(people)
     console.print("\nCtrl-C ends it.", style="dim")
 
 
-def _lines(settings: Settings, data: Path) -> list[Any]:
+def _lines(settings: Settings, data: Path, file: Path) -> list[Any]:
     return [
         "",
         f"  Sign in            [bold]{settings.server.base_url}[/]",
         f"  For IAM admins     {settings.server.base_url}/for-admins",
         f"  The sandbox AWS    {settings.aws.sandbox_url}",
         f"  Data               {data}",
+        f"  Command line       {_command()} -c {file} roles explain ann",
         "",
     ]
+
+
+def _command() -> str:
+    """How this very program is called from here."""
+    beside = Path(sys.executable).parent / "idp"
+    if not beside.exists():
+        return "idp"
+    return str(beside.relative_to(Path.cwd()) if beside.is_relative_to(Path.cwd()) else beside)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
 from idp.aws.destination import check_destination
@@ -17,7 +17,7 @@ from idp.web.fields import BadField, form_field, query_field
 from idp.web.parts import parts
 from idp.web.portal import LONGEST_ARN
 from idp.web.security import let_forms_go_to
-from idp.web.visitor import origin, signed_in
+from idp.web.visitor import origin, signed_in, wanted_page
 
 blueprint = Blueprint("aws", __name__)
 
@@ -60,8 +60,7 @@ def deep_link() -> Response | str:
     with own.database.reading() as db:
         person = signed_in(db)
         if person is None:
-            here = request.full_path.rstrip("?")
-            return redirect(url_for("sign_in.page", next=request.script_root + here), 303)
+            return redirect(url_for("sign_in.page", next=wanted_page()), 303)
         grants = own.handover.grants_of(db, person)
     if partition and not role and not account:
         everything = RoleRequest(None, partition, destination, endpoint)

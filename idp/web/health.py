@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 from typing import cast
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, abort, current_app, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -19,6 +20,7 @@ from idp.telemetry.metrics import Metrics
 from idp.telemetry.readiness import Readiness
 from idp.web.parts import parts
 
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 blueprint = Blueprint("health", __name__)
 
 READINESS = "idp.readiness"
@@ -56,6 +58,8 @@ def from_this_machine() -> bool:
     """Whether the request was made on this machine and came through no proxy."""
     if any(name in request.headers for name in _SET_BY_PROXIES):
         return False
+    if urlsplit(f"//{request.host}").hostname not in _LOOPBACK:
+        return False  # a foreign name that leads here: a web page in a browser on this machine
     direct = request.environ.get("werkzeug.proxy_fix.orig", request.environ).get("REMOTE_ADDR", "")
     try:
         address = ipaddress.ip_address(direct)

@@ -17,7 +17,7 @@ from idp.sso import portal as memory_of_portal
 from idp.sso.portal import PortalMemory, portal_memory
 from idp.web.fields import form_field, query_field
 from idp.web.parts import parts
-from idp.web.visitor import signed_in
+from idp.web.visitor import signed_in, wanted_page
 
 blueprint = Blueprint("portal", __name__)
 
@@ -60,7 +60,7 @@ def page() -> Response | str:
     with own.database.reading() as db:
         person = signed_in(db)
         if person is None:
-            return redirect(url_for("sign_in.page"), 303)
+            return redirect(url_for("sign_in.page", next=wanted_page()), 303)
         grants = own.handover.grants_of(db, person)
         memory = portal_memory(db, person.person_id)
     if not grants.grants:
@@ -161,12 +161,8 @@ def _matches(search: str, text: str) -> bool:
 
 def _choosers(grants: Grants) -> list[tuple[str, str, int]]:
     """With role_choice = "aws": each partition to continue to, its label and number of roles."""
-    if parts().settings.aws.role_choice != "aws":
-        return []
-    counts: dict[str, int] = {}
-    for grant in grants.grants:
-        counts[grant.role.partition] = counts.get(grant.role.partition, 0) + 1
-    return [(name, PARTITIONS[name].label, count) for name, count in counts.items()]
+    found = parts().handover.choosable_at_aws(grants)
+    return [(name, PARTITIONS[name].label, len(roles)) for name, roles in found.items()]
 
 
 def _problems(grants: Grants) -> list[str]:

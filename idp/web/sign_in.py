@@ -77,6 +77,7 @@ def submit() -> AnyResponse:
         response = _refused(username, wanted, problem, 429)
         response.headers["Retry-After"] = str(refusal.retry_after)
         return response
+    _end_session("replaced")
     session.clear()  # a new form token too, so that nothing from before the sign-in lives on
     onward: AnyResponse = redirect(wanted or _first_page(result.signed_in), 303)
     set_cookie(onward, session_cookie(own.settings), result.token)
@@ -92,6 +93,15 @@ def submit() -> AnyResponse:
 @blueprint.post("/sign-out")
 def sign_out() -> str | AnyResponse:
     """End the session on the server and in the browser."""
+    _end_session("signed_out")
+    session.clear()
+    response = redirect(url_for("sign_in.signed_out"), 303)
+    drop_cookie(response, session_cookie(parts().settings))
+    return response
+
+
+def _end_session(reason: str) -> None:
+    """End the session of this browser's cookie, if there is one, and record why."""
     own = parts()
     token = request_cookie(session_cookie(own.settings))
     with own.database.reading() as db:
@@ -99,13 +109,9 @@ def sign_out() -> str | AnyResponse:
     if found:
         own.sessions.end(token)
         event = SessionEnded(
-            actor=actor(found.person), session=found.token_hash[:12], reason="signed_out"
+            actor=actor(found.person), session=found.token_hash[:12], reason=reason
         )
         own.audit.record(event, origin())
-    session.clear()
-    response = redirect(url_for("sign_in.signed_out"), 303)
-    drop_cookie(response, session_cookie(own.settings))
-    return response
 
 
 @blueprint.get("/signed-out")
@@ -133,12 +139,12 @@ def _first_page(person: SignedIn) -> str:
     """Straight to AWS for somebody with one role, or if AWS is to ask which; else the portal."""
     own = parts()
     with own.database.reading() as db:
-        grants = own.handover.grants_of(db, person).grants
-    if len(grants) == 1:
-        return url_for("aws.deep_link", role=str(grants[0].role))
-    partitions = {grant.role.partition for grant in grants}
-    if own.settings.aws.role_choice == "aws" and len(partitions) == 1:
-        return url_for("aws.deep_link", partition=partitions.pop())
+        grants = own.handover.grants_of(db, person)
+    if len(grants.grants) == 1:
+        return url_for("aws.deep_link", role=str(grants.grants[0].role))
+    for partition, choosable in own.handover.choosable_at_aws(grants).items():
+        if len(choosable) == len(grants.grants):
+            return url_for("aws.deep_link", partition=partition)
     return url_for("portal.page")
 
 

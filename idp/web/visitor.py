@@ -22,6 +22,12 @@ def browser_cookie(settings: Settings) -> str:
     return "__Host-idp-browser" if settings.server.secure else "idp-browser"
 
 
+def wanted_page() -> str | None:
+    """The address asked for, to come back to after signing in; None for the bare portal."""
+    here = request.full_path.rstrip("?")
+    return request.script_root + here if here != "/" else None
+
+
 def origin() -> Origin:
     """Where this request came from, for the audit trail."""
     return Origin(request.remote_addr or "", g.request_id)

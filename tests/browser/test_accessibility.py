@@ -46,6 +46,14 @@ def for_admins(page: Page, demonstration: Demonstration) -> None:
     page.goto(demonstration.url + "/for-admins")
 
 
+def preflight(page: Page, demonstration: Demonstration) -> None:
+    sign_in(page, "ann")
+    page.goto(demonstration.url + "/preflight")
+    page.get_by_role("textbox").first.fill("PHg+")
+    page.get_by_role("button", name="Check").first.click()
+    page.wait_for_load_state("networkidle")
+
+
 def console(page: Page, demonstration: Demonstration) -> None:
     sign_in(page, "bob")
     page.wait_for_url(f"http://localhost:{demonstration.sandbox_port}/console/**")
@@ -63,6 +71,7 @@ PAGES: dict[str, Callable[[Page, Demonstration], None]] = {
     "no roles": no_roles,
     "signed out": signed_out,
     "for admins": for_admins,
+    "preflight": preflight,
     "sandbox console": console,
 }
 

@@ -68,6 +68,25 @@ def test_check_tells_what_is_missing_and_what_is_unsafe(idp: Run) -> None:
     assert "in clear" in in_clear.stdout
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "sentence"),
+    [
+        ("IDP_AWS__ROLE_SESSION_NAME", "static", "for everybody"),
+        ("IDP_AWS__ROLE_SESSION_NAME", "", "for everybody"),
+        ("IDP_AWS__SOURCE_IDENTITY", "static", "for everybody"),
+        ("IDP_AWS__DESTINATION", "https://evil.example", "not a page of the AWS console"),
+        ("IDP_AWS__ENDPOINTS", '["moon-1"]', "no AWS Region"),
+        ("IDP_SERVER__BASE_URL", "https://idp.example.com", "trusted_proxies"),
+    ],
+)
+def test_check_names_settings_that_would_harm_people(
+    idp: Run, setting: str, value: str, sentence: str
+) -> None:
+    idp("db", "upgrade")
+    idp("certs", "generate")
+    assert sentence in idp("check", **{setting: value}).stdout
+
+
 def test_check_finds_a_key_that_others_can_read(idp: Run, tmp_path: Path) -> None:
     idp("db", "upgrade")
     idp("certs", "generate")
@@ -88,6 +107,9 @@ def test_check_finds_a_key_that_others_can_read(idp: Run, tmp_path: Path) -> Non
         ({"IDP_AWS__ROLE_CHOICE": "mine"}, "aws.role_choice"),
         ({"IDP_SERVER__BASE_URL": "idp.example.com"}, "server.base_url"),
         ({"IDP_AWS__SANDBOX_URL": "http://192.0.2.1:8081"}, "loopback"),
+        ({"IDP_AWS__SANDBOX_URL": "http://localhost"}, "with a port"),
+        ({"IDP_AWS__SANDBOX_URL": "javascript://localhost:1/%0aalert(1)"}, "loopback"),
+        ({"IDP_SERVER__BASE_URL": "http://idp.corp:99999"}, "server.base_url"),
         ({"IDP_SAML__DIGEST": "sha1"}, "saml.digest"),
         ({"IDP_SAML__ASSERTION_SECONDS": "3600"}, "saml.assertion_seconds"),
         ({"IDP_KEYS__RSA_BITS": "1024"}, "keys.rsa_bits"),

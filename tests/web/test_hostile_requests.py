@@ -22,6 +22,10 @@ PATHS = (
     "/sso",
     "/signed-out",
     "/nothing",
+    "/preflight",
+    "/healthz",
+    "/readyz",
+    "/metrics",
 )
 METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE")
 NASTY = st.one_of(

@@ -14,9 +14,19 @@ from sqlalchemy import select
 
 from idp.db.engine import Database
 from idp.db.models import AuditEventRow
+from idp.entitlements.account import Accounts
+from idp.entitlements.rules_file import parse_rules
 from idp.entitlements.store import apply_rules
 from tests import independent
-from tests.company import PASSWORD, Company, attributes_of, make_company, posted_form, response_xml
+from tests.company import (
+    ACCOUNTS,
+    PASSWORD,
+    Company,
+    attributes_of,
+    make_company,
+    posted_form,
+    response_xml,
+)
 from tests.independent import SAML
 
 DEV_ADMIN = "arn:aws:iam::111122223333:role/Administrator"
@@ -238,17 +248,66 @@ def test_with_the_choice_left_to_aws_all_roles_go_into_one_assertion(
         tmp_path,
         sqlite_url,
         datetime.now(UTC),
+        people=[("dora", ["readers"], {})],
         aws={"role_choice": "aws", "source_identity": "{email}"},
     )
-    visitor = company.signed_in("ann")
-    page = visitor.get("/aws?partition=aws")
+    rules = b"""
+[[rule]]
+name = "readers"
+groups = ["readers"]
+role = ["ReadOnly", "Billing"]
+accounts = ["dev", "prod"]
+duration = "2h"
+tags = { Kind = "reader" }
+"""
+    with company.parts.database.writing() as session:
+        apply_rules(session, parse_rules(rules, Accounts(ACCOUNTS)))
+    visitor = company.visitor()
+    page = visitor.get(visitor.sign_in("dora").headers["Location"])
     sent = attributes_of(response_xml(company, page))
     assert len(sent["Role"]) == 4
-    assert sent["SessionDuration"] == ["3600"]
-    assert sent["SourceIdentity"] == ["ann@corp.example"]
-    assert not [name for name in sent if name.startswith("PrincipalTag")]
+    assert sent["SessionDuration"] == ["7200"]
+    assert sent["SourceIdentity"] == ["dora@corp.example"]
+    assert sent["PrincipalTag:Kind"] == ["reader"]
     assert posted_form(page)["action"] == "https://signin.aws.amazon.com/saml"
     company.parts.database.close()
+
+
+@pytest.mark.parametrize("choice", ["portal", "aws"])
+def test_no_role_ever_comes_without_the_tags_of_its_rule(
+    tmp_path: Path, sqlite_url: str, choice: str
+) -> None:
+    """Ann's Administrator is tagged and her ReadOnly is not: one assertion can't hold both."""
+    company = make_company(tmp_path, sqlite_url, datetime.now(UTC), aws={"role_choice": choice})
+    visitor = company.signed_in("ann")
+    token = visitor.form_token("/")
+    for page in (
+        visitor.get("/aws?partition=aws"),
+        visitor.post("/aws", {"partition": "aws", "csrf_token": token}),
+    ):
+        assert page.status_code == 403
+        assert "SAMLResponse" not in page.text
+    china = visitor.get("/aws?partition=aws-cn")
+    assert china.status_code == (200 if choice == "aws" else 403)
+    company.parts.database.close()
+
+
+def test_signing_in_again_ends_the_session_before(company: Company) -> None:
+    visitor = company.signed_in("ann")
+    before = visitor.client.get_cookie("idp-session", domain="127.0.0.1")
+    assert before is not None
+    thief = company.visitor()
+    form = {"username": "bob", "password": PASSWORD, "csrf_token": visitor.form_token("/")}
+    assert visitor.post("/sign-in", form).status_code == 303
+    thief.client.set_cookie("idp-session", before.value, domain="127.0.0.1")
+    assert thief.get("/").headers["Location"] == "/sign-in"
+
+
+def test_a_link_to_a_search_comes_back_after_signing_in(company: Company) -> None:
+    visitor = company.visitor()
+    answer = visitor.get("/?q=readonly")
+    wanted = parse_qs(urlsplit(answer.headers["Location"]).query)["next"][0]
+    assert visitor.sign_in("ann", next=wanted).headers["Location"] == "/?q=readonly"
 
 
 def test_endpoints_are_tried_in_the_configured_order(tmp_path: Path, sqlite_url: str) -> None:
