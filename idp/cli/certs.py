@@ -74,10 +74,9 @@ def list_keys(context: click.Context, as_json: bool) -> None:
         ]
         click.echo(json.dumps(rows, indent=2))
         return
-    form = (
-        "{:<16}  {:<8}  {:<7}  {:<8}  {:<10}  {}" if sys.stdout.isatty() else "\t".join(["{}"] * 6)
-    )
-    if sys.stdout.isatty():
+    to_people = sys.stdout.isatty()
+    form = "{:<16}  {:<8}  {:<7}  {:<8}  {:<10}  {}" if to_people else "\t".join(["{}"] * 6)
+    if to_people:
         click.echo(form.format("KEY", "STATE", "CUSTODY", "TYPE", "UNTIL", "SHA-256"))
     for key, certificate in found:
         until = certificate.not_after.date().isoformat()

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from idp.db.models import AuditEventRow
+from idp.settings import ServerSettings
 from tests.company import Company, Visitor, make_company
 
 DEV_ADMIN = "arn:aws:iam::111122223333:role/Administrator"
@@ -82,6 +83,19 @@ def test_over_tls_cookies_are_held_to_the_host_and_the_browser_to_tls(
         assert "Path=/" in cookie
         assert "Domain" not in cookie
     company.parts.database.close()
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("HTTPS://IDP.Example.com:443/", "https://idp.example.com"),
+        ("http://LOCALHOST:80/idp/", "http://localhost/idp"),
+        ("https://idp.example.com:8443", "https://idp.example.com:8443"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+    ],
+)
+def test_an_address_is_kept_as_browsers_send_it(written: str, meant: str) -> None:
+    assert ServerSettings(base_url=written).base_url == meant
 
 
 def test_it_works_below_a_path_whether_or_not_the_proxy_cuts_it_off(
