@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from lxml import etree
 
@@ -197,4 +197,4 @@ def _build(statement: Statement) -> tuple[etree._Element, etree._Element]:
 
 def _time(moment: datetime) -> str:
     """SAML core 1.3.3: UTC with a Z, no fraction that a receiver might not read."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).isoformat(timespec="seconds")[:19] + "Z"

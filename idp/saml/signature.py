@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import cache
 from typing import Protocol
 
 from lxml import etree
@@ -76,23 +78,34 @@ def sign_enveloped(
     """
     digest = _HASHES[algorithm.digest](canonical(element)).digest()
 
-    signature = etree.Element(f"{{{XMLDSIG}}}Signature", nsmap={"ds": XMLDSIG})
-    signed_info = _add(signature, "SignedInfo")
-    _add(signed_info, "CanonicalizationMethod", Algorithm=EXCLUSIVE_C14N)
-    _add(signed_info, "SignatureMethod", Algorithm=algorithm.signature_uri)
-    reference = _add(signed_info, "Reference", URI=f"#{element.get('ID')}")
-    transforms = _add(reference, "Transforms")
-    _add(transforms, "Transform", Algorithm=_ENVELOPED)
-    _add(transforms, "Transform", Algorithm=EXCLUSIVE_C14N)
-    _add(reference, "DigestMethod", Algorithm=algorithm.digest_uri)
-    _add(reference, "DigestValue").text = base64.b64encode(digest).decode("ascii")
-    value = _add(signature, "SignatureValue")
-    key_info = _add(signature, "KeyInfo")
-    _add(_add(key_info, "X509Data"), "X509Certificate").text = signer.certificate
+    signature = deepcopy(_skeleton(algorithm))
+    signed_info, value, key_info = signature
+    reference = signed_info[2]
+    reference.set("URI", f"#{element.get('ID')}")
+    reference[2].text = base64.b64encode(digest).decode("ascii")
+    key_info[0][0].text = signer.certificate
 
     element.insert(position, signature)
     raw = signer.sign(canonical(signed_info), algorithm.digest)
     value.text = base64.b64encode(raw).decode("ascii")
+
+
+@cache
+def _skeleton(algorithm: SignatureAlgorithm) -> etree._Element:
+    """ds:Signature with all that does not differ from one signature to the next."""
+    signature = etree.Element(f"{{{XMLDSIG}}}Signature", nsmap={"ds": XMLDSIG})
+    signed_info = _add(signature, "SignedInfo")
+    _add(signed_info, "CanonicalizationMethod", Algorithm=EXCLUSIVE_C14N)
+    _add(signed_info, "SignatureMethod", Algorithm=algorithm.signature_uri)
+    reference = _add(signed_info, "Reference", URI="")
+    transforms = _add(reference, "Transforms")
+    _add(transforms, "Transform", Algorithm=_ENVELOPED)
+    _add(transforms, "Transform", Algorithm=EXCLUSIVE_C14N)
+    _add(reference, "DigestMethod", Algorithm=algorithm.digest_uri)
+    _add(reference, "DigestValue")
+    _add(signature, "SignatureValue")
+    _add(_add(_add(signature, "KeyInfo"), "X509Data"), "X509Certificate")
+    return signature
 
 
 def _add(parent: etree._Element, name: str, **attributes: str) -> etree._Element:
