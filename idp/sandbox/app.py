@@ -14,11 +14,16 @@ from idp.sandbox.aws_door import AwsDoor, is_api_call
 from idp.sandbox.behind import Behind, Environ, StartResponse
 from idp.sandbox.console import create_console
 from idp.sandbox.iam_api import IamSamlApi
+from idp.sandbox.page_requests import own_origins, sent_by_another_page
 from idp.sandbox.providers import SamlProviders
 from idp.sandbox.sessions import Sessions
 from idp.sandbox.sts_api import StsApi
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_NOT_FOR_PAGES = (
+    "The sandbox's AWS API doesn't answer other web pages: call it with an SDK or the AWS CLI, "
+    "or open a presigned URL by typing it into the address bar.\n"
+)
 
 
 class NotLoopback(IdpError):
@@ -30,6 +35,7 @@ class Sandbox:
 
     def __init__(self, address: str, clock: Callable[[], datetime]) -> None:
         self.address = address
+        self._origins = own_origins(address)
         self.providers = SamlProviders()
         self.sessions = Sessions()
         behind = Behind()
@@ -47,6 +53,9 @@ class Sandbox:
             refusal = Response("The sandbox answers at 127.0.0.1 and localhost only.\n", 421)
             return refusal(environ, start_response)
         if is_api_call(request):
+            # Whoever knows an account number is its administrator here: no web page may be.
+            if sent_by_another_page(request, self._origins):
+                return Response(_NOT_FOR_PAGES, 403)(environ, start_response)
             return self._api(environ, start_response)
         return self._pages(environ, start_response)
 

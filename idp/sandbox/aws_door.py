@@ -9,6 +9,7 @@ import logging
 import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from typing import Any
 from xml.sax.saxutils import escape
 
 from werkzeug.exceptions import HTTPException
@@ -63,6 +64,8 @@ class AwsDoor:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one API call."""
         request = Request(environ)
+        if request.path.startswith("/moto-api"):
+            return Response("There is nothing at this address.\n", 404)(environ, start_response)
         signed = read_authorization(request.headers.get("Authorization", ""), request.args)
         service = signed.service if signed else "sts"
         try:
@@ -154,12 +157,22 @@ class AwsDoor:
         inner["CONTENT_LENGTH"] = str(len(body))
         inner["HTTP_X_MOTO_ACCOUNT_ID"] = caller.account
         try:
-            return self._behind.answer(inner, start_response)
+            return self._behind.answer(inner, _without_cors(start_response))
         except Exception:  # moto lets programming errors through; none may end the connection
             log.warning("moto could not answer %s %s", inner["REQUEST_METHOD"], inner["PATH_INFO"])
             raise AwsRefusal(
                 "NotImplemented", "The sandbox can't do this call, or not with these parameters."
             ) from None
+
+
+def _without_cors(start_response: StartResponse) -> StartResponse:
+    """Let no answer of moto be read by the pages of other origins, which it would welcome."""
+
+    def start(status: str, headers: list[tuple[str, str]], *problem: Any) -> Any:
+        kept = [each for each in headers if not each[0].lower().startswith("access-control-")]
+        return start_response(status, kept, *problem)
+
+    return start
 
 
 def _read_body(request: Request) -> bytes:

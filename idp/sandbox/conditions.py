@@ -70,8 +70,12 @@ def unmet(block: Any, context: Context) -> tuple[str, bool]:
             return f"has {operator} without an object of keys.", True
         for key, wanted in keys.items():
             values = _texts(wanted)
-            if values is None:
+            if not values:
                 return f"has values of {key} that are not text.", True
+            if any("${" in value for value in values):
+                return f"has a policy variable for {key}, which this sandbox doesn't know.", True
+            if _wants_truth(operator) and not {"true", "false"}.issuperset(map(str.lower, values)):
+                return f"has {operator} of {key} with something else than true or false.", True
             met = _met(operator, key, values, context)
             if met is None:
                 return f"uses the operator {operator}, which this sandbox doesn't know.", True
@@ -84,6 +88,10 @@ def _texts(value: Any) -> list[str] | None:
     values = value if isinstance(value, list) else [value]
     texts = [str(each).lower() if isinstance(each, bool) else each for each in values]
     return texts if all(isinstance(each, str) for each in texts) else None
+
+
+def _wants_truth(operator: str) -> bool:
+    return operator.rpartition(":")[2].lower().removesuffix("ifexists") in ("bool", "null")
 
 
 def _sentence(operator: str, key: str, wanted: list[str], context: Context) -> str:

@@ -3,7 +3,7 @@
 Pure. Covers what trust in a SAML provider needs: Principal Federated, the three sts actions, and
 string, Null and Bool conditions with their IfExists, ForAnyValue and ForAllValues forms. What it
 doesn't know makes a statement fail with the reason named; a statement that denies and can't be
-read denies.
+read denies, and so does one of which nobody can tell whether it allows or denies.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from idp.sandbox.conditions import Context, unmet, wildcard_match
+from idp.sandbox.principal import unnamed
 
 ASSUME = "sts:AssumeRoleWithSAML"
 TAG_SESSION = "sts:TagSession"
@@ -104,12 +105,14 @@ def _consider(
 ) -> Reason:
     name = f"statement {position}"
     if not isinstance(statement, Mapping):
-        return Reason(action, name, "", False, "is not a JSON object.")
+        return Reason(action, name, "Deny", True, "is not a JSON object, so all is refused.")
     if statement.get("Sid"):
         name += f" ({statement['Sid']})"
     effect = statement.get("Effect")
     if effect not in ("Allow", "Deny"):
-        return Reason(action, name, "", False, f"has the Effect {effect!r}; it should be Allow.")
+        # AWS takes no such policy at all.
+        sentence = f"has the Effect {effect!r}, so all is refused; it should be Allow or Deny."
+        return Reason(action, name, "Deny", True, sentence)
     unfit, unknown = _unfit(statement, action, federated, context)
     if not unfit:
         return Reason(action, name, effect, True, "allows it." if effect == "Allow" else "denies.")
@@ -131,22 +134,14 @@ def _unfit(
     if "Action" in statement and "NotAction" in statement:
         return "has both Action and NotAction.", True
     listed = _texts(statement.get("NotAction", statement.get("Action")))
-    if listed is None:
+    if not listed:
         return "has no readable Action.", True
     named = any(wildcard_match(pattern.lower(), action.lower()) for pattern in listed)
     if named == ("NotAction" in statement):
-        return f"does not name the action {action}; it has {', '.join(listed) or 'none'}.", False
-    principal = statement.get("Principal")
-    if principal is None:
-        return "has no Principal.", True
-    if principal != "*":
-        if not isinstance(principal, Mapping):
-            return "has a Principal that is neither an object nor *.", True
-        trusted = _texts(principal.get("Federated", []))
-        if trusted is None:
-            return "has an unreadable Principal.Federated.", True
-        if federated not in trusted:
-            return f"trusts {', '.join(trusted) or 'no SAML provider'}, not {federated}.", False
+        return f"does not name the action {action}; it has {', '.join(listed)}.", False
+    reason, unknown = unnamed(statement.get("Principal"), federated)
+    if reason:
+        return reason, unknown
     return unmet(statement.get("Condition", {}), context)
 
 

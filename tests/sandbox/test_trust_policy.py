@@ -81,6 +81,108 @@ def test_another_principal_is_not_trusted(principal: Any) -> None:
     assert any("trusts" in line for line in decision.explanation())
 
 
+UNREADABLE_PRINCIPALS: list[Any] = [
+    None,
+    {},
+    [],
+    "",
+    PROVIDER,
+    ["*"],
+    {"Federated": "*"},
+    {"Federated": ["*"]},
+    {"Federated": [PROVIDER, "*"]},
+    {"Federated": [PROVIDER + "2", "*"]},
+    {"Federated": PROVIDER.rpartition("/")[0] + "/*"},
+    {"Federated": PROVIDER[:-1] + "?"},
+    {"Federated": "${aws:FederatedProvider}"},
+    {"Federated": []},
+    {"Federated": ""},
+    {"Federated": None},
+    {"Federated": {"Arn": PROVIDER}},
+    {"Federated": [PROVIDER, 5]},
+    {"federated": PROVIDER},
+    {"FEDERATED": PROVIDER},
+    {"Federated": PROVIDER, "federated": PROVIDER},
+    {"Federated ": PROVIDER},
+    {"SAML": PROVIDER},
+    {"*": "*"},
+    {"aws": "*"},
+    {"AWS": "arn:aws:iam::*:root"},
+    {"AWS": ["*", 5]},
+    {"Service": "*"},
+]
+EVERYBODY: list[Any] = [{"AWS": "*"}, {"AWS": ["*"]}, {"AWS": ["arn:aws:iam::1:root", "*"]}]
+OTHERS: list[Any] = [
+    {"Federated": PROVIDER + "2"},
+    {"AWS": "arn:aws:iam::111122223333:root"},
+    {"Service": ["ec2.amazonaws.com"]},
+    {"CanonicalUser": "79a59df900b949e5"},
+]
+NAMING: list[Any] = [
+    "*",
+    {"Federated": PROVIDER},
+    {"Federated": [PROVIDER + "2", PROVIDER]},
+    {"AWS": "*", "Federated": PROVIDER},
+]
+
+
+@pytest.mark.parametrize("principal", [*UNREADABLE_PRINCIPALS, *EVERYBODY])
+def test_a_principal_that_may_mean_anybody_never_opens_and_always_shuts(principal: Any) -> None:
+    assert not decide({**statement(), "Principal": principal}).allowed
+    decision = decide(statement(), {**statement(Effect="Deny"), "Principal": principal})
+    assert not decision.allowed
+    assert decision.refused == tuple(ALL)
+    assert all(reason.sentence for reason in decision.reasons)
+
+
+@pytest.mark.parametrize("principal", OTHERS)
+def test_a_principal_that_names_others_neither_opens_nor_shuts(principal: Any) -> None:
+    assert not decide(statement(Principal=principal)).allowed
+    assert decide(statement(), statement(Effect="Deny", Principal=principal)).allowed
+
+
+@pytest.mark.parametrize("principal", NAMING)
+def test_a_principal_that_names_the_provider_opens_and_shuts(principal: Any) -> None:
+    assert decide(statement(Principal=principal)).allowed
+    assert not decide(statement(), statement(Effect="Deny", Principal=principal)).allowed
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"NotPrincipal": {"AWS": "*"}},
+        {"principal": {"Federated": PROVIDER}},
+        {"Resource": "*"},
+        {"Action": []},
+        {"Action": None},
+        {"Action": ["sts:*", 5]},
+    ],
+)
+def test_a_statement_that_is_not_understood_never_opens_and_always_shuts(change: Any) -> None:
+    assert not decide(statement(**change)).allowed
+    assert not decide(statement(), statement(Effect="Deny", **change)).allowed
+
+
+@pytest.mark.parametrize(
+    "effect", ["deny", "DENY", "allow", "ALLOW", " Deny", "Refuse", "", 0, ["Deny"], {}, None]
+)
+def test_an_effect_that_is_not_exact_makes_the_whole_policy_refuse(effect: Any) -> None:
+    odd = {**statement(Action="s3:GetObject"), "Effect": effect}
+    without = {name: value for name, value in odd.items() if name != "Effect"}
+    for one in (odd, without):
+        for statements in ((statement(), one), (one, statement()), (one,)):
+            decision = decide(*statements)
+            assert decision.refused == tuple(ALL)
+            assert any("has the Effect" in line for line in decision.explanation())
+
+
+@pytest.mark.parametrize("odd", ["Deny", 5, None, ["Deny"]])
+def test_a_statement_that_is_no_object_makes_the_whole_policy_refuse(odd: Any) -> None:
+    decision = decide(statement(), odd)
+    assert not decision.allowed
+    assert any("is not a JSON object" in line for line in decision.explanation())
+
+
 def test_an_explicit_deny_wins() -> None:
     deny = statement(Effect="Deny", Condition={"StringLike": {"sts:RoleSessionName": "ann*"}})
     assert not decide(statement(), deny).allowed
@@ -132,6 +234,21 @@ SENSELESS: list[Any] = [
     {"StringEquals": "x"},
     {"StringEquals": {"saml:aud": {"a": "b"}}},
     ["x"],
+    {"StringLike": {"sts:RoleSessionName": "${saml:sub}"}},
+    {"StringEquals": {"sts:RoleSessionName": ["ann@example.com", "${saml:sub}"]}},
+    {"StringNotEquals": {"sts:RoleSessionName": "${saml:sub, 'x'}"}},
+    {"StringLike": {"sts:RoleSessionName": "ann${*}"}},
+    {"StringEqualsIfExists": {"saml:nothing": "${saml:sub}"}},
+    {"Null": {"saml:nothing": "yes"}},
+    {"Null": {"saml:nothing": ""}},
+    {"Null": {"saml:aud": "no"}},
+    {"Null": {"saml:aud": ["false", "nonsense"]}},
+    {"Null": {"saml:nothing": 1}},
+    {"Null": {"saml:nothing": []}},
+    {"NullIfExists": {"saml:nothing": "true"}},
+    {"ForAllValues:Null": {"saml:nothing": "true"}},
+    {"BoolIfExists": {"saml:nothing": "yes"}},
+    {"StringNotEquals": {"saml:aud": []}},
 ]
 
 

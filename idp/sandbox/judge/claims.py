@@ -8,7 +8,7 @@ from datetime import datetime
 from idp.sandbox.judge import transport
 from idp.sandbox.judge.attributes import read_pair
 from idp.sandbox.judge.check import Notebook
-from idp.sandbox.judge.names import ASSERTION, AWS_ATTRIBUTES, read_instant, text_of
+from idp.sandbox.judge.names import ASSERTION, AWS_ATTRIBUTES, PROTOCOL, read_instant, text_of
 from idp.sandbox.judge.verdict import RolePair
 
 
@@ -27,13 +27,17 @@ def read_claims(text: str) -> Claims:
     root = transport.read_document(text, Notebook(transport.RULES))
     if root is None:
         return Claims()
-    assertion = next(root.iter(f"{ASSERTION}Assertion"), None)
-    if assertion is None:
+    # The one that will be judged; what stands elsewhere, as in Extensions, is nobody's claim.
+    assertions = root.findall(f"{ASSERTION}Assertion") if root.tag == f"{PROTOCOL}Response" else []
+    if len(assertions) != 1:
         return Claims(issuer=root.findtext(f"{ASSERTION}Issuer", "").strip())
-    data = next(assertion.iter(f"{ASSERTION}SubjectConfirmationData"), None)
+    assertion = assertions[0]
+    data = assertion.find(
+        f"{ASSERTION}Subject/{ASSERTION}SubjectConfirmation/{ASSERTION}SubjectConfirmationData"
+    )
     values = [
         text_of(value)
-        for element in root.iter(f"{ASSERTION}Attribute")
+        for element in assertion.findall(f"{ASSERTION}AttributeStatement/{ASSERTION}Attribute")
         if element.get("Name") == f"{AWS_ATTRIBUTES}Role"
         for value in element.findall(f"{ASSERTION}AttributeValue")
     ]
