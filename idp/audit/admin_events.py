@@ -86,6 +86,13 @@ class UsersImported(AdminEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NameReleased(AdminEvent):
+    """A name that AWS knew a person by is free again; the changes hold its kind and holder."""
+
+    type: ClassVar[str] = "name.released"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeyGenerated(AdminEvent):
     """A signing key was made; the changes hold its state and fingerprint."""
 

@@ -23,6 +23,7 @@ SENTENCES: Mapping[str, str] = {
     "user.enabled": "{actor} enabled user {subject}",
     "user.password_set": "{actor} set the password of user {subject}",
     "user.imported": "{actor} imported users from {subject}: {changes}",
+    "name.released": "{actor} released the name {subject}: {changes}",
     "key.generated": "{actor} made signing key {subject}: {changes}",
     "settings.reloaded": "{actor} reloaded the settings: {changes}",
     "audit.checkpointed": "{actor} signed a checkpoint of the audit trail up to row {row}",

@@ -16,6 +16,8 @@ from idp.cli.acting import acting_admin, command_origin
 from idp.cli.context import open_database, settings_from
 from idp.cli.password_input import new_password, password_options
 from idp.cli.progress import progress_bar
+from idp.cli.released_names import release_name
+from idp.cli.user_show import show
 from idp.directory.import_rows import ImportFormat
 from idp.directory.local import LocalDirectory
 from idp.directory.local_accounts import LocalAccount, account_document
@@ -36,6 +38,9 @@ def user() -> None:
       idp user import people.csv --dry-run
     """
 
+
+user.add_command(release_name)
+user.add_command(show)
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -118,28 +123,6 @@ def list_(context: click.Context, as_json: bool, search: str, group: str | None)
         state = "disabled" if account.disabled_at else ""
         line = form.format(person.username, person.display_name, person.email or "", groups, state)
         click.echo(line.rstrip(" "))
-
-
-@user.command()
-@click.argument("name")
-@_as_json
-@click.pass_context
-def show(context: click.Context, name: str, as_json: bool) -> None:
-    """Show all that is kept of a person.
-
-    \b
-    Example:
-      idp user show ann
-    """
-    document = account_document(_directory(context).account(name))
-    if as_json:
-        click.echo(json.dumps(document, ensure_ascii=False, indent=2))
-        return
-    attributes = document.pop("attributes")
-    for label, value in {**document, **attributes}.items():
-        for each in value if isinstance(value, list) else [value]:
-            shown = {None: "", True: "yes", False: "no"}.get(each, each)
-            click.echo(f"{label.replace('_', ' ')}: {shown}".rstrip())
 
 
 @user.command()

@@ -140,12 +140,16 @@ class NameIdRow(Base):
     value: Mapped[str] = mapped_column(String(64), unique=True)
 
 
-class SessionNameRow(Base):
-    """A RoleSessionName (case-folded) and the one person to whom it belongs for good."""
+class ClaimedNameRow(Base):
+    """A name AWS knows people by (case-folded) and the one person it is for, until released.
 
-    __tablename__ = "session_names"
+    The kinds are "role_session_name", "source_identity" and "name_id".
+    """
 
-    name_key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    __tablename__ = "claimed_names"
+
+    kind: Mapped[str] = mapped_column(String(32), primary_key=True)
+    name_key: Mapped[str] = mapped_column(String(320), primary_key=True)
     person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
     claimed_at: Mapped[datetime]
 

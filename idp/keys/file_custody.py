@@ -40,27 +40,37 @@ class FileSigner:
         return self._key.sign(data, _PADDING, _HASHES[digest])
 
 
-def write_private_key(folder: Path, key_id: str, key: rsa.RSAPrivateKey) -> Path:
-    """Write a new key file, mode 0600 from its first byte. Raises KeyUnusable."""
-    path = (folder / f"{key_id}.key").absolute()
+def private_key_path(folder: Path, key_id: str) -> Path:
+    """Where the private key of a new key goes."""
+    return (folder / f"{key_id}.key").absolute()
+
+
+def write_private_key(path: Path, key: rsa.RSAPrivateKey) -> None:
+    """Write a new key file whole or not at all, mode 0600 from its first byte.
+
+    Raises KeyUnusable.
+    """
     pem = key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(pem)
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(pem)
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            path.unlink()
+            raise
     except OSError as problem:
         raise KeyUnusable(
             f"The key file {path} can't be written: {problem.strerror}.",
             "Set keys.folder to a place where this user may write.",
         ) from None
-    return path
 
 
 def open_signer(key: SigningKey) -> FileSigner:

@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 
 from idp.db.models import SigningKeyRow
 from idp.keys.certificate import fingerprint, self_signed, to_pem
-from idp.keys.file_custody import KeyUnusable, write_private_key
+from idp.keys.file_custody import KeyUnusable, private_key_path, write_private_key
 from idp.keys.signing_key import KeyState, SigningKey
+from idp.keys.uncommitted_file import remove_unless_committed
 
 
 def generate_key(
@@ -22,7 +23,8 @@ def generate_key(
 ) -> SigningKey:
     """Make an RSA key in a file, with a certificate for `days` days.
 
-    It becomes the active key if there is none, else the next one.
+    It becomes the active key if there is none, else the next one. The file goes away again if the
+    session's transaction is not committed. Raises KeyUnusable.
     """
     key = rsa.generate_private_key(public_exponent=65537, key_size=bits)
     certificate = self_signed(key, common_name, now, timedelta(days=days))
@@ -30,11 +32,12 @@ def generate_key(
         select(SigningKeyRow.id).where(SigningKeyRow.state == KeyState.ACTIVE)
     )
     key_id = secrets.token_hex(8)
+    path = private_key_path(folder, key_id)
     row = SigningKeyRow(
         id=key_id,
         state=KeyState.NEXT if has_active else KeyState.ACTIVE,
         custody="file",
-        locator=str(write_private_key(folder, key_id, key)),
+        locator=str(path),
         certificate=to_pem(certificate),
         fingerprint=fingerprint(certificate),
         created_at=now,
@@ -42,6 +45,8 @@ def generate_key(
     )
     session.add(row)
     session.flush()
+    write_private_key(path, key)
+    remove_unless_committed(session, path)
     return SigningKey.from_row(row)
 
 

@@ -34,7 +34,7 @@ def make_dry_run(
     """Build what `person` would get for `role` by the code of a sign-in, and keep nothing.
 
     Names that a first sign-in would take for good are only tried on. Raises RoleNotGranted, and
-    what else makes Handover refuse (RefusedByAws, SessionNameTaken, KeyUnusable).
+    what else makes Handover refuse (RefusedByAws, NameTaken, KeyUnusable).
     """
     with database.reading() as session:
         signed_in = _as_if_signed_in(session, person, now)

@@ -112,7 +112,7 @@ class Handover:
         """The whole way from a choice to a form: grant, names, assertion, signature, audit row.
 
         `grants` are what the person may assume now, evaluated for this very request.
-        Raises RoleNotGranted, RefusedByAws, SessionNameTaken and others of IdpError; then nothing
+        Raises RoleNotGranted, RefusedByAws, NameTaken and others of IdpError; then nothing
         was signed, and the refusal stands in the audit trail.
         """
         try:
@@ -156,13 +156,32 @@ class Handover:
                 "This role is not yours to take, or it does not exist.",
                 f"Choose one in the portal, or ask {self._settings.aws.contact}.",
             )
-        partition = request.partition or (grants.grants[0].role.partition if grants.grants else "")
-        chosen = [grant for grant in grants.grants if grant.role.partition == partition]
-        if not chosen:
+        choosable = self.choosable_at_aws(grants)
+        if request.partition not in choosable:
             raise RoleNotGranted(
-                "You have no role there.", f"Ask {self._settings.aws.contact} for one."
+                "AWS's own role chooser is not offered for this: it would need one set of session "
+                "tags for all of your roles there.",
+                f"Choose a role in the portal, or ask {self._settings.aws.contact}.",
             )
-        return chosen
+        return choosable[request.partition]
+
+    def choosable_at_aws(self, grants: Grants) -> dict[str, list[Grant]]:
+        """By partition, the grants that may go into one assertion for AWS's chooser.
+
+        Tags hold for every role of an assertion, and a role must never come without the tags of
+        its rule. So a partition is there only if all its grants have the same ones, and only if
+        role_choice = "aws".
+        """
+        if self._settings.aws.role_choice != "aws":
+            return {}
+        by_partition: dict[str, list[Grant]] = {}
+        for grant in grants.grants:
+            by_partition.setdefault(grant.role.partition, []).append(grant)
+        return {
+            name: found
+            for name, found in by_partition.items()
+            if all(_tags_of(grant) == _tags_of(found[0]) for grant in found)
+        }
 
     def endpoints_for(self, grant: Grant) -> list[SignInEndpoint]:
         """The sign-in endpoints that a role can be opened through, in the configured order."""
@@ -206,15 +225,16 @@ class Handover:
         aws = self._settings.aws
         name = session_name(aws.role_session_name, signed_in.person)
         identity = source_identity(aws.source_identity, signed_in.person)
-        names.claim_session_name(name, signed_in.person_id, now)
-        tags, transitive = _tags_common_to_all(grants)
+        names.claim("role_session_name", name, signed_in.person_id, now)
+        if identity is not None:
+            names.claim("source_identity", identity, signed_in.person_id, now)
         return AwsSession(
             roles=[(grant.role, grant.provider) for grant in grants],
             session_name=name,
             duration=min(grant.duration for grant in grants),
             source_identity=identity,
-            tags=tags,
-            transitive=transitive,
+            tags=grants[0].tags,
+            transitive=grants[0].transitive,
         )
 
     def _statement(
@@ -238,6 +258,7 @@ class Handover:
                 signed_in.person,
                 signed_in.person_id,
                 endpoint.audience,
+                now,
             ),
             attributes=aws_attributes(aws),
             authn_instant=signed_in.authenticated_at,
@@ -309,17 +330,8 @@ class Handover:
         self._audit.record(event, origin)
 
 
-def _tags_common_to_all(
-    grants: Sequence[Grant],
-) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Tags hold for every role of an assertion, so only those that all grants agree on are sent."""
-    first, *others = grants
-    tags = {
-        key: value
-        for key, value in first.tags.items()
-        if all(other.tags.get(key) == value for other in others)
-    }
-    return tags, tuple(key for key in first.transitive if key in tags)
+def _tags_of(grant: Grant) -> tuple[dict[str, str], frozenset[str]]:
+    return dict(grant.tags), frozenset(grant.transitive)
 
 
 def _role_for_the_record(text: str | None) -> str:

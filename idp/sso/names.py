@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+import time
+from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
 from typing import TypeVar
@@ -12,23 +14,20 @@ from sqlalchemy import select
 from idp.aws.limits import RefusedByAws, check_session_name, check_source_identity
 from idp.db.engine import Database
 from idp.db.insert import insert_if_absent
-from idp.db.models import NameIdRow, SessionNameRow
+from idp.db.models import NameIdRow
 from idp.directory.person import Person
 from idp.entitlements.template import Template
 from idp.errors import IdpError
 from idp.saml.ids import new_id
 from idp.saml.response import NAME_ID_FORMATS, NameId
 from idp.settings import NameIdFormat
+from idp.sso.claimed_names import NameKind, hold, holder_of, name_key, taken
 
 REMEMBERED = 20_000
+CLAIM_SECONDS = 10.0  # how long a process may not notice that a name was released
 
 _Key = TypeVar("_Key")
-
-
-class SessionNameTaken(IdpError):
-    """Somebody else's sessions in AWS already go by this name."""
-
-    status = 409
+_Value = TypeVar("_Value")
 
 
 class NoEmail(IdpError):
@@ -79,61 +78,70 @@ def _blaming(refusal: RefusedByAws, setting: str, template: str, person: Person)
 
 
 class KeptNames:
-    """Names that are given once and kept: RoleSessionNames and persistent NameIDs.
+    """Names that are given once and kept: those that a person claims, and persistent NameIDs.
 
-    They never change after they are made, so each process remembers those it has seen. With
-    `keep=False` nothing is written: who has no name yet gets one that is forgotten again.
+    A process remembers a claim for CLAIM_SECONDS by `clock` (monotonic seconds), and a persistent
+    NameID, which never changes, as long as it lives. With `keep=False` nothing is written: who
+    has no name yet gets one that is forgotten again.
     """
 
-    def __init__(self, database: Database, *, keep: bool = True) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        keep: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._database = database
         self._keep = keep
-        self._owners: dict[str, str] = {}
+        self._clock = clock
+        self._claimed: dict[tuple[NameKind, str], tuple[str, float]] = {}
         self._name_ids: dict[tuple[str, str], str] = {}
 
-    def claim_session_name(self, name: str, person_id: str, now: datetime) -> None:
+    def claim(self, kind: NameKind, name: str, person_id: str, now: datetime) -> None:
         """Make sure that `name`, whatever its case, is this person's and nobody else's.
 
-        The first to use a name keeps it. Raises SessionNameTaken.
+        The first to use a name keeps it until an administrator releases it. A refusal is always
+        the database's answer, never memory's. Raises NameTaken, NameTooLong.
         """
-        key = name.casefold()
-        owner = self._owners.get(key)
-        if owner is None:
-            owner = self._find_or_claim(key, person_id, now)
-            _remember(self._owners, key, owner)
-        if owner != person_id:
-            raise SessionNameTaken(
-                f"The session name {name!r} already belongs to another person, "
-                "and CloudTrail could not tell the two apart.",
-                "An administrator must make aws.role_session_name differ for each person.",
-            )
+        key = name_key(kind, name)
+        holder, until = self._claimed.get((kind, key), ("", 0.0))
+        asked_at = self._clock()
+        if holder == person_id and asked_at < until:
+            return
+        if self._find_or_claim(kind, key, person_id, now) != person_id:
+            raise taken(kind, name)
+        _remember(self._claimed, (kind, key), (person_id, asked_at + CLAIM_SECONDS))
 
-    def _find_or_claim(self, key: str, person_id: str, now: datetime) -> str:
-        query = select(SessionNameRow.person_id).where(SessionNameRow.name_key == key)
+    def _find_or_claim(self, kind: NameKind, key: str, person_id: str, now: datetime) -> str:
         with self._database.reading() as session:
-            owner = session.scalar(query)
-        if owner is None and not self._keep:
+            holder = holder_of(session, kind, key)
+        if holder is None and not self._keep:
             return person_id
-        if owner is None:
+        if holder is None:
             with self._database.writing() as session:
-                insert_if_absent(
-                    session, SessionNameRow, name_key=key, person_id=person_id, claimed_at=now
-                )
-                owner = session.scalars(query).one()
-        return owner
+                holder = hold(session, kind, key, person_id, now)
+        return holder
 
     def name_id(
-        self, name_format: NameIdFormat, person: Person, person_id: str, audience: str
+        self,
+        name_format: NameIdFormat,
+        person: Person,
+        person_id: str,
+        audience: str,
+        now: datetime,
     ) -> NameId:
         """The person's NameID at the service provider `audience`.
 
         A persistent one is random, made at first use, and another one at each service provider
-        (SAML core 8.3.7). Raises NoEmail.
+        (SAML core 8.3.7). User names and e-mail addresses could be two people's, in two
+        directories or one after the other, so they are claimed. Raises NoEmail, and as claim does.
         """
         uri = NAME_ID_FORMATS[name_format]
         if name_format == "transient":
             return NameId(new_id(), uri)
         if name_format == "unspecified":
+            self.claim("name_id", person.username, person_id, now)
             return NameId(person.username, uri)
         if name_format == "emailAddress":
             if not person.email:
@@ -142,6 +150,7 @@ class KeptNames:
                     "asks for one.",
                     "Add it in the directory.",
                 )
+            self.claim("name_id", person.email, person_id, now)
             return NameId(person.email, uri)
         value = self._name_ids.get((person_id, audience))
         if value is None:
@@ -170,7 +179,7 @@ class KeptNames:
         return value
 
 
-def _remember(memory: dict[_Key, str], key: _Key, value: str) -> None:
+def _remember(memory: dict[_Key, _Value], key: _Key, value: _Value) -> None:
     if len(memory) >= REMEMBERED:
         memory.clear()
     memory[key] = value

@@ -176,17 +176,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("person_id", "role_arn", name=op.f("pk_portal_roles")),
     )
     op.create_table(
-        "session_names",
-        sa.Column("name_key", sa.String(length=64), nullable=False),
+        "claimed_names",
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("name_key", sa.String(length=320), nullable=False),
         sa.Column("person_id", sa.String(length=32), nullable=False),
         sa.Column("claimed_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
-            ["person_id"], ["people.id"], name=op.f("fk_session_names_person_id")
+            ["person_id"], ["people.id"], name=op.f("fk_claimed_names_person_id")
         ),
-        sa.PrimaryKeyConstraint("name_key", name=op.f("pk_session_names")),
+        sa.PrimaryKeyConstraint("kind", "name_key", name=op.f("pk_claimed_names")),
     )
     op.create_index(
-        op.f("ix_session_names_person_id"), "session_names", ["person_id"], unique=False
+        op.f("ix_claimed_names_person_id"), "claimed_names", ["person_id"], unique=False
     )
     op.create_table(
         "sessions",
@@ -217,8 +218,8 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_sessions_person_id"), table_name="sessions")
     op.drop_index(op.f("ix_sessions_expires_at"), table_name="sessions")
     op.drop_table("sessions")
-    op.drop_index(op.f("ix_session_names_person_id"), table_name="session_names")
-    op.drop_table("session_names")
+    op.drop_index(op.f("ix_claimed_names_person_id"), table_name="claimed_names")
+    op.drop_table("claimed_names")
     op.drop_table("portal_roles")
     op.drop_table("name_ids")
     op.drop_index(op.f("ix_local_memberships_group_name"), table_name="local_memberships")

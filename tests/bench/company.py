@@ -15,11 +15,11 @@ from idp.db import schema
 from idp.db.engine import Database
 from idp.db.models import (
     Base,
+    ClaimedNameRow,
     LocalMembershipRow,
     LocalUserRow,
     NameIdRow,
     PersonRow,
-    SessionNameRow,
     SessionRow,
 )
 from idp.directory.passwords import Passwords
@@ -60,7 +60,7 @@ def fill(database: Database, settings: Settings, size: Size, now: datetime) -> N
         _load(connection, LocalMembershipRow, _memberships(size))
         if size.audit_rows:
             _load(connection, PersonRow, (_person_row(number, now) for number in numbers))
-            _load(connection, SessionNameRow, (_session_name(number, now) for number in numbers))
+            _load(connection, ClaimedNameRow, (_session_name(number, now) for number in numbers))
             _load(connection, NameIdRow, (_name_id(number) for number in numbers))
             _load(connection, SessionRow, (_session(number, size, now) for number in numbers))
             write_past(connection, size, now)
@@ -151,6 +151,7 @@ def _person_row(number: int, now: datetime) -> dict[str, Any]:
 
 def _session_name(number: int, now: datetime) -> dict[str, Any]:
     return {
+        "kind": "role_session_name",
         "name_key": username(number),
         "person_id": _id("person", number),
         "claimed_at": now,

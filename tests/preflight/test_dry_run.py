@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from idp.db.models import AuditEventRow, NameIdRow, PersonRow, SessionNameRow
+from idp.db.models import AuditEventRow, ClaimedNameRow, NameIdRow, PersonRow
 from idp.entitlements.store import save_account
 from tests.company import ACCOUNTS, Company, posted_form
 from tests.preflight.command import Command, Done
@@ -109,7 +109,7 @@ def test_it_leaves_nothing_but_its_own_line_in_the_audit_trail(
     assert added[0][1]["changes"] == {"role": ADMIN, "outcome": "taken"}
     assert added[1][1]["changes"] == {"role": ADMIN, "outcome": "not made: RoleNotGranted"}
     with company.parts.database.reading() as session:
-        for table in (PersonRow, NameIdRow, SessionNameRow):
+        for table in (PersonRow, NameIdRow, ClaimedNameRow):
             assert session.scalar(select(func.count()).select_from(table)) == 0
 
 

@@ -325,24 +325,56 @@ def test_endpoints_are_tried_in_the_configured_order(tmp_path: Path, sqlite_url:
     company.parts.database.close()
 
 
-def test_two_people_never_share_a_session_name(tmp_path: Path, sqlite_url: str) -> None:
+@pytest.mark.parametrize(
+    ("aws", "called"),
+    [
+        ({"role_session_name": "{name}"}, "RoleSessionName"),
+        ({"source_identity": "{name}"}, "SourceIdentity"),
+    ],
+)
+def test_two_people_never_share_a_name(
+    tmp_path: Path, database_url: str, aws: dict[str, object], called: str
+) -> None:
     people: list[tuple[str, list[str], dict[str, tuple[str, ...]]]] = [
         ("ann", ["developers"], {"name": ("archer",)}),
         ("abe", ["developers"], {"name": ("Archer",)}),
     ]
     company = make_company(
         tmp_path,
-        sqlite_url,
+        database_url,
         datetime.now(UTC),
         people=people,
-        aws={"role_session_name": "{name}"},
+        aws=aws,
     )
     role = "arn:aws:iam::111122223333:role/Developer"
     assert "SAMLResponse" in company.signed_in("ann").open_role(role).text
     second = company.signed_in("abe").open_role(role)
     assert second.status_code == 409
+    assert called in second.text
     assert "SAMLResponse" not in second.text
     assert "SAMLResponse" in company.signed_in("ann").open_role(role).text
+    company.parts.database.close()
+
+
+def test_two_people_never_share_an_email_address_as_name_id(
+    tmp_path: Path, database_url: str
+) -> None:
+    company = make_company(
+        tmp_path, database_url, datetime.now(UTC), aws={"name_id_format": "emailAddress"}
+    )
+    role = "arn:aws:iam::111122223333:role/Developer"
+    company.directory.add(
+        "bobby",
+        email="BOB@corp.example",
+        groups=["developers"],
+        password=PASSWORD,
+        now=datetime.now(UTC),
+    )
+    assert "SAMLResponse" in company.signed_in("bob").open_role(role).text
+    second = company.signed_in("bobby").open_role(role)
+    assert second.status_code == 409
+    assert "NameID" in second.text
+    assert "SAMLResponse" not in second.text
     company.parts.database.close()
 
 

@@ -1,0 +1,139 @@
+"""A key whose row is not committed leaves no private key behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, insert, select, text
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.orm import Session
+
+from idp.db.engine import Database
+from idp.db.models import SecretRow, SigningKeyRow
+from idp.keys.file_custody import KeyUnusable, private_key_path, write_private_key
+from idp.keys.signing_key import SigningKey
+from idp.keys.store import all_keys, generate_key
+from tests.making import memory_key
+from tests.servers.postgresql import PostgresServer
+
+
+def make(session: Session, folder: Path) -> SigningKey:
+    now = datetime.now(UTC)
+    return generate_key(session, folder, bits=2048, common_name="x", now=now, days=30)
+
+
+def same_secret_twice(session: Session) -> None:
+    for _ in range(2):
+        session.execute(insert(SecretRow), {"name": "one", "value": "00"})
+
+
+def refused_by_the_flush_of_the_commit(session: Session) -> None:
+    session.add(SecretRow(name="one", value="00"))
+    session.flush()
+    session.expunge_all()
+    session.add(SecretRow(name="one", value="00"))
+
+
+def refused_by_a_flush(session: Session) -> None:
+    refused_by_the_flush_of_the_commit(session)
+    session.flush()
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [same_secret_twice, refused_by_a_flush, refused_by_the_flush_of_the_commit],
+)
+def test_what_fails_after_the_key_takes_its_file_away(
+    database: Database, tmp_path: Path, failure: Callable[[Session], None]
+) -> None:
+    def change() -> None:
+        with database.writing() as session:
+            assert Path(make(session, tmp_path).locator).exists()
+            failure(session)
+
+    with pytest.raises(IntegrityError):
+        change()
+    assert list(tmp_path.glob("*.key")) == []
+    with database.reading() as session:
+        assert not all_keys(session)
+
+
+def test_a_commit_that_is_refused_takes_the_file_away(sqlite: Database, tmp_path: Path) -> None:
+    def change() -> None:
+        with sqlite.writing() as session:
+            session.execute(text("PRAGMA defer_foreign_keys = ON"))
+            make(session, tmp_path)
+            session.execute(text("INSERT INTO local_memberships VALUES ('nobody', 'x')"))
+
+    with pytest.raises(IntegrityError):
+        change()
+    assert list(tmp_path.glob("*.key")) == []
+
+
+def test_a_session_closed_without_a_commit_takes_the_file_away(
+    database: Database, tmp_path: Path
+) -> None:
+    with database.reading() as session:
+        make(session, tmp_path)
+    assert list(tmp_path.glob("*.key")) == []
+
+
+def test_a_row_that_is_refused_writes_no_file(database: Database, tmp_path: Path) -> None:
+    with database.writing() as session:
+        make(session, tmp_path)
+        session.execute(text("CREATE UNIQUE INDEX one_key ON signing_keys (custody)"))
+    before = list(tmp_path.glob("*.key"))
+    with database.writing() as session, pytest.raises(IntegrityError):
+        make(session, tmp_path)
+    assert list(tmp_path.glob("*.key")) == before
+
+
+def test_a_committed_key_stays_through_what_the_session_does_next(
+    database: Database, tmp_path: Path
+) -> None:
+    with Session(database.engine) as session:
+        with session.begin(), session.begin_nested():
+            key = make(session, tmp_path)
+        session.execute(select(func.count()).select_from(SigningKeyRow))
+        session.rollback()
+    assert Path(key.locator).exists()
+
+
+def test_a_savepoint_that_is_kept_does_not_keep_the_file(
+    database: Database, tmp_path: Path
+) -> None:
+    with Session(database.engine) as session:
+        session.begin()
+        with session.begin_nested():
+            make(session, tmp_path)
+        session.rollback()
+    assert list(tmp_path.glob("*.key")) == []
+
+
+def test_the_file_stays_when_nobody_knows_whether_the_row_is_there(
+    postgres: PostgresServer, tmp_path: Path
+) -> None:
+    database = Database(postgres.url(postgres.copy_of("ready")))
+
+    def change() -> None:
+        with database.writing() as session:
+            make(session, tmp_path)
+            process = session.scalar(text("SELECT pg_backend_pid()"))
+            with database.reading() as other:
+                other.scalar(text("SELECT pg_terminate_backend(:it, 5000)"), {"it": process})
+
+    with pytest.raises(OperationalError):
+        change()
+    assert len(list(tmp_path.glob("*.key"))) == 1
+    database.close()
+
+
+def test_a_file_that_is_there_is_neither_overwritten_nor_removed(tmp_path: Path) -> None:
+    path = private_key_path(tmp_path, "one")
+    path.write_bytes(b"another key")
+    with pytest.raises(KeyUnusable, match="exists"):
+        write_private_key(path, memory_key().private)
+    assert path.read_bytes() == b"another key"
