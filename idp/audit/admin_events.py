@@ -44,13 +44,6 @@ class UserAdded(AdminEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UserChanged(AdminEvent):
-    """A local person's name, address or attributes changed."""
-
-    type: ClassVar[str] = "user.changed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class UserGroupsSet(AdminEvent):
     """A local person's groups were replaced; the changes hold `before` and `after`."""
 
@@ -97,13 +90,6 @@ class KeyGenerated(AdminEvent):
     """A signing key was made; the changes hold its state and fingerprint."""
 
     type: ClassVar[str] = "key.generated"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SettingsReloaded(AdminEvent):
-    """A running server took new settings; the changes name those that differ, without values."""
-
-    type: ClassVar[str] = "settings.reloaded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

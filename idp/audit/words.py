@@ -17,7 +17,6 @@ SENTENCES: Mapping[str, str] = {
     "account.changed": "{actor} changed AWS account {subject}: {changes}",
     "account.removed": "{actor} removed AWS account {subject}",
     "user.added": "{actor} added user {subject}: {changes}",
-    "user.changed": "{actor} changed user {subject}: {changes}",
     "user.groups_set": "{actor} set the groups of user {subject}: {changes}",
     "user.disabled": "{actor} disabled user {subject}",
     "user.enabled": "{actor} enabled user {subject}",
@@ -25,7 +24,6 @@ SENTENCES: Mapping[str, str] = {
     "user.imported": "{actor} imported users from {subject}: {changes}",
     "name.released": "{actor} released the name {subject}: {changes}",
     "key.generated": "{actor} made signing key {subject}: {changes}",
-    "settings.reloaded": "{actor} reloaded the settings: {changes}",
     "audit.checkpointed": "{actor} signed a checkpoint of the audit trail up to row {row}",
     "audit.pruned": "{actor} removed audit rows up to row {row}, older than {before}",
 }

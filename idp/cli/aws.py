@@ -9,7 +9,8 @@ from dataclasses import asdict, fields
 import click
 from sqlalchemy.orm import Session
 
-from idp.audit.events import AdminActed
+from idp.audit.admin_events import AccountAdded, AccountChanged, AccountRemoved
+from idp.audit.events import AdminEvent
 from idp.audit.log import AuditLog
 from idp.aws.arn import PARTITIONS
 from idp.cli.acting import acting_admin, command_origin
@@ -115,7 +116,7 @@ def add(
             _refuse_silent_change(known, wanted, update)
             _refuse_while_named(session, accounts, known, wanted)
         save_account(session, wanted)
-        action = "account.changed" if known else "account.added"
+        action = AccountChanged if known else AccountAdded
         on_account_changed(session, database, action, wanted)
     click.echo(f"{'Changed' if known else 'Registered'} account {number} ({alias}).")
 
@@ -171,20 +172,17 @@ def remove(context: click.Context, number_or_alias: str, force: bool) -> None:
                 "Change those rules first, or give --force.",
             )
         delete_account(session, known.number)
-        on_account_changed(session, database, "account.removed", known)
+        on_account_changed(session, database, AccountRemoved, known)
     click.echo(f"Removed account {known.number} ({known.alias}).")
     if naming:
         click.echo(f"It is still named by {_listed(naming)}, which give nothing there.", err=True)
 
 
-def on_account_changed(session: Session, database: Database, action: str, changed: Account) -> None:
-    """Record the change in the audit trail, in the transaction that makes it.
-
-    `action` is "account.added", "account.changed" or "account.removed".
-    """
-    event = AdminActed(
-        actor=acting_admin(), action=action, subject=changed.number, changes=_document(changed)
-    )
+def on_account_changed(
+    session: Session, database: Database, kind: type[AdminEvent], changed: Account
+) -> None:
+    """Record the change in the audit trail, in the transaction that makes it."""
+    event = kind(actor=acting_admin(), subject=changed.number, changes=_document(changed))
     AuditLog(database).append(session, event, command_origin())
 
 

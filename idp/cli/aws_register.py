@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from idp.audit.admin_events import AccountChanged
 from idp.audit.events import AdminActed
 from idp.audit.log import AuditLog, utc_now
 from idp.aws.account_refusal import AccountRefusal, refusal_of
@@ -188,9 +189,8 @@ def _use_provider_url(database: Database, result: AccountResult) -> AccountResul
         changed = replace(known, provider_id=uuid)
         check_account(changed)
         save_account(session, changed)
-        event = AdminActed(
+        event = AccountChanged(
             actor=acting_admin(),
-            action="account.changed",
             subject=changed.number,
             changes={**asdict(changed), "provider_arn": str(changed.provider)},
         )

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from idp.audit.events import AdminActed
+from idp.audit.admin_events import KeyGenerated
 from idp.audit.log import AuditLog, utc_now
 from idp.cli.acting import acting_admin, command_origin
 from idp.cli.context import open_database, settings_from
@@ -41,9 +41,8 @@ def generate(context: click.Context) -> None:
             now=utc_now(),
             days=settings.keys.certificate_days,
         )
-        event = AdminActed(
+        event = KeyGenerated(
             actor=acting_admin(),
-            action="key.generated",
             subject=key.id,
             changes={"state": key.state, "fingerprint": key.fingerprint},
         )

@@ -12,7 +12,7 @@ import click
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from idp.audit.events import AdminActed
+from idp.audit.admin_events import RolesApplied
 from idp.audit.log import AuditLog
 from idp.aws.arn import RoleArn
 from idp.cli.acting import acting_admin, command_origin
@@ -238,11 +238,8 @@ def who(context: click.Context, role_arn: str, as_json: bool) -> None:
 
 def on_applied(session: Session, database: Database, applied: Plan) -> None:
     """Record the change in the audit trail, in the transaction that makes it."""
-    event = AdminActed(
-        actor=acting_admin(),
-        action="roles.applied",
-        subject="role rules",
-        changes=recorded_changes(applied),
+    event = RolesApplied(
+        actor=acting_admin(), subject="role rules", changes=recorded_changes(applied)
     )
     AuditLog(database).append(session, event, command_origin())
 

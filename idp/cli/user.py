@@ -10,7 +10,15 @@ from typing import BinaryIO
 
 import click
 
-from idp.audit.events import AdminActed
+from idp.audit.admin_events import (
+    UserAdded,
+    UserDisabled,
+    UserEnabled,
+    UserGroupsSet,
+    UserPasswordSet,
+    UsersImported,
+)
+from idp.audit.events import AdminEvent
 from idp.audit.log import AuditLog
 from idp.cli.acting import acting_admin, command_origin
 from idp.cli.context import open_database, settings_from
@@ -86,7 +94,7 @@ def add(
     )
     _record(
         context,
-        "user.added",
+        UserAdded,
         username=person.username,
         directory_id=person.directory_id,
         groups=[group.name for group in person.groups],
@@ -136,7 +144,7 @@ def disable(context: click.Context, name: str) -> None:
       idp user disable ann
     """
     person = _directory(context).disable(name, datetime.now(UTC))
-    _record(context, "user.disabled", username=person.username, directory_id=person.directory_id)
+    _record(context, UserDisabled, username=person.username, directory_id=person.directory_id)
     click.echo(f"Disabled {person.username}; their sessions are ended.")
 
 
@@ -151,7 +159,7 @@ def enable(context: click.Context, name: str) -> None:
       idp user enable ann
     """
     person = _directory(context).enable(name)
-    _record(context, "user.enabled", username=person.username, directory_id=person.directory_id)
+    _record(context, UserEnabled, username=person.username, directory_id=person.directory_id)
     click.echo(f"Enabled {person.username}.")
 
 
@@ -171,9 +179,7 @@ def set_password(
     directory = _directory(context)
     directory.account(name)
     person = directory.set_password(name, new_password(password_file, password_stdin))
-    _record(
-        context, "user.password_set", username=person.username, directory_id=person.directory_id
-    )
+    _record(context, UserPasswordSet, username=person.username, directory_id=person.directory_id)
     click.echo(f"The password of {person.username} is set; their sessions are ended.")
 
 
@@ -193,7 +199,7 @@ def set_groups(context: click.Context, name: str, groups: tuple[str, ...]) -> No
     person = directory.set_groups(name, groups)
     _record(
         context,
-        "user.groups_set",
+        UserGroupsSet,
         username=person.username,
         directory_id=person.directory_id,
         before=[group.name for group in before.groups],
@@ -243,7 +249,7 @@ def import_(
     if dry_run:
         click.echo(f"Would add {plan.added:,} and update {plan.updated:,} people.")
         return
-    _record(context, "user.imported", file=file.name, added=plan.added, updated=plan.updated)
+    _record(context, UsersImported, file=file.name, added=plan.added, updated=plan.updated)
     click.echo(f"Added {plan.added:,} and updated {plan.updated:,} people.")
 
 
@@ -251,15 +257,11 @@ def _directory(context: click.Context) -> LocalDirectory:
     return LocalDirectory(open_database(context), Passwords(settings_from(context).sign_in))
 
 
-def _record(context: click.Context, event: str, **details: object) -> None:
+def _record(context: click.Context, kind: type[AdminEvent], **details: object) -> None:
     """Put a change in the audit trail, before the command says that it is done."""
-    acted = AdminActed(
-        actor=acting_admin(),
-        action=event,
-        subject=str(details.pop("username", details.pop("file", ""))),
-        changes=details,
-    )
-    AuditLog(open_database(context)).record(acted, command_origin())
+    subject = str(details.pop("username", details.pop("file", "")))
+    event = kind(actor=acting_admin(), subject=subject, changes=details)
+    AuditLog(open_database(context)).record(event, command_origin())
 
 
 def _attributes(given: tuple[str, ...]) -> dict[str, list[str]]:

@@ -20,7 +20,6 @@ from idp.telemetry.metrics import Metrics
 from idp.telemetry.readiness import Readiness
 from idp.web.parts import parts
 
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 blueprint = Blueprint("health", __name__)
 
 READINESS = "idp.readiness"
@@ -58,8 +57,8 @@ def from_this_machine() -> bool:
     """Whether the request was made on this machine and came through no proxy."""
     if any(name in request.headers for name in _SET_BY_PROXIES):
         return False
-    if urlsplit(f"//{request.host}").hostname not in _LOOPBACK:
-        return False  # a foreign name that leads here: a web page in a browser on this machine
+    if _is_foreign(urlsplit(f"//{request.host}").hostname or ""):
+        return False
     direct = request.environ.get("werkzeug.proxy_fix.orig", request.environ).get("REMOTE_ADDR", "")
     try:
         address = ipaddress.ip_address(direct)
@@ -67,6 +66,21 @@ def from_this_machine() -> bool:
         return False
     mapped = getattr(address, "ipv4_mapped", None)
     return bool((mapped or address).is_loopback)
+
+
+def _is_foreign(host: str) -> bool:
+    """A name that is neither ours nor this machine's, but leads here.
+
+    So a web page reads what its browser may reach (DNS rebinding). An address is no name.
+    """
+    ours = urlsplit(parts().settings.server.base_url).hostname
+    if host in ("localhost", ours):
+        return False
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return True
+    return False
 
 
 def _readiness() -> Readiness:

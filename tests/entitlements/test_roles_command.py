@@ -140,8 +140,7 @@ def test_apply_is_recorded_in_the_audit_trail(
     assert command("roles", "apply", str(applied), "--yes").exit_code == 0
     with sqlite.reading() as session:
         rows = session.scalars(select(AuditEventRow)).all()
-    details = [json.loads(row.detail) for row in rows]
-    (detail,) = (each for each in details if each["action"] == "roles.applied")
+    (detail,) = (json.loads(row.detail) for row in rows if row.type == "roles.applied")
     assert detail["changes"]["added"] == ["developers", "no-ops"]
     assert detail["changes"]["people_gaining"] == 1
 

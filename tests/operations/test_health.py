@@ -67,6 +67,12 @@ def test_answers_by_address_whatever_the_host(company: Company, path: str) -> No
     assert client.get("/sign-in", base_url="http://10.1.2.3:9999").status_code == 400
 
 
+def test_a_foreign_name_that_leads_here_reads_no_numbers(company: Company) -> None:
+    client = company.app.test_client()
+    assert client.get("/metrics", base_url="http://evil.example:8080").status_code == 404
+    assert client.get("/metrics", base_url="http://localhost:8080").status_code == 200
+
+
 def test_lives_without_a_database(company: Company, tmp_path: Path) -> None:
     company.parts.database.close()
     (tmp_path / "test.sqlite3").write_bytes(b"this is no database any more" * 100)
