@@ -8,13 +8,14 @@ packages=""
 need() { # need PACKAGE COMMAND...
 	package=$1; shift
 	for candidate in "$@"; do
-		if [ -x "$candidate" ] || command -v "$candidate" >/dev/null 2>&1; then return 0; fi
+		if [ -e "$candidate" ] || command -v "$candidate" >/dev/null 2>&1; then return 0; fi
 	done
 	packages="$packages $package"
 }
 
 need python3-venv "$(command -v python3 >/dev/null && python3 -c 'import ensurepip, sys; print(sys.executable)' 2>/dev/null || echo missing-ensurepip)"
 if [ "${1:-}" != venv ]; then
+	need libatomic1 /usr/lib/*/libatomic.so.1 /lib/*/libatomic.so.1 # for the node inside playwright
 	need chromium chromium chromium-browser google-chrome
 	need postgresql /usr/lib/postgresql/*/bin/postgres postgres
 	need xmlsec1 xmlsec1
