@@ -28,7 +28,7 @@ from idp.saml.signature import ALGORITHMS
 from idp.settings import Settings
 from idp.signin.sessions import SignedIn
 from idp.sso.names import KeptNames, session_name, source_identity
-from idp.sso.portal import remember_use
+from idp.sso.remembered_roles import remember_use
 
 _OVER_TLS = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport"
 _WITHOUT_TLS = "urn:oasis:names:tc:SAML:2.0:ac:classes:Password"

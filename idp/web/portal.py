@@ -13,8 +13,8 @@ from idp.aws.endpoints import PARTITIONS, in_order, sign_in_endpoint
 from idp.entitlements.evaluate import Grants
 from idp.entitlements.grant import Grant
 from idp.signin.sessions import SignedIn
-from idp.sso import portal as memory_of_portal
-from idp.sso.portal import PortalMemory, portal_memory
+from idp.sso import remembered_roles
+from idp.sso.remembered_roles import PortalMemory, portal_memory
 from idp.web.fields import form_field, query_field
 from idp.web.parts import parts
 from idp.web.visitor import signed_in, wanted_page
@@ -83,7 +83,7 @@ def pin() -> Response:
         known = {str(grant.role) for grant in own.handover.grants_of(db, person).grants}
     if role in known:
         with own.database.writing() as db:
-            memory_of_portal.pin(db, person.person_id, role, wanted)
+            remembered_roles.pin(db, person.person_id, role, wanted)
     return redirect(url_for("portal.page", q=search or None, destination=destination or None), 303)
 
 

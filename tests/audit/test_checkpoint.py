@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from idp.audit.checkpoint import Checkpoint, CheckpointRefused, Statement
+from tests.conftest import require_program
 from tests.making import MemoryKey, memory_key
 
 STATEMENT = Statement(
@@ -33,8 +33,7 @@ def test_survives_its_file() -> None:
 
 def test_the_signature_holds_for_openssl(tmp_path: Path) -> None:
     """The signed text is the type on a line, then the statement as `jq -cS` prints it."""
-    if not shutil.which("openssl"):
-        pytest.skip("openssl is not installed")
+    require_program("openssl", "openssl")
     document = json.loads(signed(memory_key()).to_json())
     statement = json.dumps(document["statement"], sort_keys=True, separators=(",", ":"))
     (tmp_path / "text").write_text(f"{document['type']}\n{statement}")
