@@ -86,7 +86,7 @@ class Gate:
         first = judgement.refusal
         if judgement.verdict is None or provider is None:
             if first is None:
-                raise NotImplementedError("A judgement has a verdict or a refusal.")
+                raise RuntimeError("A judgement has a verdict or a refusal.")
             raise AwsRefusal.of(first.aws_error, checks=judgement.refusals)
         if pair is not None and pair not in judgement.verdict.roles:
             raise AwsRefusal(

@@ -203,9 +203,8 @@ class Handover:
         partition = grants[0].role.partition
         order = in_order(aws.endpoints, partition)
         code = request.endpoint or order[0]
-        if (
-            code in aws.endpoints and code not in order
-        ):  # chosen in the portal for another partition
+        # The portal offers one list of endpoints, and the role may be of another partition.
+        if code in aws.endpoints and code not in order:
             code = order[0]
         one_account = len({grant.role.account for grant in grants}) == 1
         provider_id = grants[0].provider_id if one_account else None
