@@ -23,6 +23,16 @@ if [ "${1:-}" != venv ]; then
 	need systemd systemd-analyze
 	need wrk wrk
 	need openssl openssl
+	need slapd /usr/sbin/slapd
+	need ldap-utils ldapsearch
+	need samba /usr/sbin/samba
+	need samba-ad-dc /usr/lib/systemd/system/samba-ad-dc.service
+	need samba-dsdb-modules /usr/lib/*/samba/ldb/samldb.so
+	need samba-ad-provision /usr/share/samba/setup/provision.ldif
+	need winbind /usr/sbin/winbindd
+	need ldb-tools ldbmodify
+	need krb5-user kinit
+	need softhsm2 softhsm2-util
 fi
 
 [ -n "$packages" ] || exit 0
