@@ -54,9 +54,14 @@ class PublishedMetadata:
     certificates: tuple[PublishedCertificate, ...]
 
 
-def publish_metadata(session: Session, settings: Settings, now: datetime) -> PublishedMetadata:
-    """Build the metadata from the published keys. Raises KeyUnusable if there is no key."""
-    keys = published_keys(session)
+def publish_metadata(
+    session: Session, settings: Settings, now: datetime, *, without: str = ""
+) -> PublishedMetadata:
+    """Build the metadata from the published keys. Raises KeyUnusable if there is no key.
+
+    `without` is the identifier of a key that is about to retire: AWS accounts lose it first.
+    """
+    keys = [key for key in published_keys(session) if key.id != without]
     if not keys:
         raise KeyUnusable("There is no signing key to publish.", "Run: idp certs generate")
     valid_until = None
