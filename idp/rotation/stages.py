@@ -12,7 +12,7 @@ from idp.rotation.book import Book
 from idp.rotation.changed_keys import ForcedTurn
 from idp.rotation.probe import ProbeAssertions
 from idp.rotation.record import Phase, Rotation
-from idp.rotation.turns import try_to_activate, try_to_end, turn, verified, waits
+from idp.rotation.turns import needs_look, try_to_activate, try_to_end, turn, verified
 
 Note = Callable[[Account, Registration, str], None]
 
@@ -37,7 +37,7 @@ class Stages:
         late = [
             account
             for account, progress in book.accounts()
-            if waits(account, progress, now, around.propagation)
+            if needs_look(progress, now, around.propagation)
         ]
         good = self._push("Distributing", late, book.metadata(), book.holds)
         good = self._prove() and good
@@ -52,7 +52,12 @@ class Stages:
         """Once more, does every account hold the key that signs? Then wait for the end."""
         book, around = self._book, self._around
         if rotation.verified_at is None:
-            accounts = [account for account, _ in book.accounts()]
+            since = rotation.activated_at or rotation.started_at
+            accounts = [
+                account
+                for account, progress in book.accounts()
+                if progress.held_at is None or progress.held_at <= since
+            ]
             if self._push("Verifying", accounts, book.metadata(), book.holds):
                 verified(book)
                 around.boundary("verified")

@@ -117,9 +117,13 @@ def waits(
     account: Account, progress: AccountProgress, now: datetime, propagation: timedelta
 ) -> bool:
     """Whether something has to be done in an account before the next key may sign."""
-    if progress.held_at is None or progress.held_at < now - FRESH - propagation:
-        return True
-    return account.probe_role is not None and progress.proved_at is None
+    unproved = account.probe_role is not None and progress.proved_at is None
+    return unproved or needs_look(progress, now, propagation)
+
+
+def needs_look(progress: AccountProgress, now: datetime, propagation: timedelta) -> bool:
+    """Whether an account was not seen to hold the next certificate, or not lately."""
+    return progress.held_at is None or progress.held_at < now - FRESH - propagation
 
 
 def turn(book: Book, phase: Phase, reason: str, **columns: Any) -> None:
