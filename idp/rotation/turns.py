@@ -20,6 +20,7 @@ from idp.keys.lifecycle import activate, find_key, retire
 from idp.keys.signing_key import KeyState, SigningKey
 from idp.keys.store import generate_key
 from idp.rotation.book import Book, accounts_with_progress, exclude_accounts
+from idp.rotation.changed_keys import forced_turn
 from idp.rotation.lease import LEASE
 from idp.rotation.plan import Plan
 from idp.rotation.record import AccountProgress, Phase, Rotation, RotationRefused, rotation_named
@@ -85,7 +86,8 @@ def try_to_activate(book: Book) -> bool:
     """Let the next key sign, if every registered account that is not excluded holds it and, where
     it has a probe role, has proved it; the list of accounts stands still meanwhile.
 
-    False: some account came to the list, or has to be looked at again. Raises KeyStepRefused.
+    False: some account came to the list, or has to be looked at again, or the keys were changed.
+    Raises KeyStepRefused.
     """
     around = book.around
     with book.entry() as (session, now):
@@ -96,7 +98,8 @@ def try_to_activate(book: Book) -> bool:
             for account, progress in accounts_with_progress(session, rotation.id)
             if waits(account, progress, now, around.propagation)
         ]
-        if waiting or rotation.phase is not Phase.DISTRIBUTING:
+        old, new = find_key(session, rotation.old_key_id), find_key(session, rotation.next_key_id)
+        if waiting or forced_turn(rotation, old, new) is not None:
             return False
         key = activate(
             session, rotation.next_key_id, now, around.actor, replacing=rotation.old_key_id

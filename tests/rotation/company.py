@@ -20,7 +20,7 @@ from idp.keys.publication import publish_metadata
 from idp.keys.signing_key import KeyState, SigningKey
 from idp.keys.store import all_keys, generate_key
 from idp.rotation.plan import make_plan
-from idp.rotation.record import latest_rotation
+from idp.rotation.record import Phase, latest_rotation
 from idp.rotation.report import Report, report_of
 from idp.rotation.rotate import rotate
 from idp.rotation.surroundings import Surroundings
@@ -50,6 +50,8 @@ class RotatingCompany:
     time: datetime = BEGIN
     crash_at: int = 0
     passed: list[str] = field(default_factory=list)
+    # What somebody else does at a boundary, once.
+    meanwhile: dict[str, Callable[[], object]] = field(default_factory=dict)
 
     @classmethod
     def make(cls, folder: Path, database: Database, *accounts: Account) -> RotatingCompany:
@@ -98,10 +100,19 @@ class RotatingCompany:
 
     def _boundary(self, name: str) -> None:
         self.passed.append(name)
+        self.meanwhile.pop(name, lambda: None)()
         if len(self.passed) == self.crash_at:
             raise Crash(name)
 
-    def until_crash(self, work: Callable[[], object], crash_at: int) -> bool:
+    def kill_at(self, name: str) -> None:
+        """Let the next run be killed at the boundary of that name."""
+
+        def kill() -> None:
+            raise Crash(name)
+
+        self.meanwhile[name] = kill
+
+    def until_crash(self, work: Callable[[], object], crash_at: int = 0) -> bool:
         """Run `work` and kill it at a boundary; whether it came to that. Then time passes."""
         self.crash_at, self.passed = crash_at, []
         try:
@@ -157,6 +168,10 @@ class RotatingCompany:
             rotation = latest_rotation(session)
             assert rotation
             return report_of(session, rotation.id)
+
+    def phase(self) -> Phase:
+        """Of the rotation that was begun last."""
+        return self.report.rotation.phase
 
     @property
     def trail(self) -> list[tuple[str, dict[str, object]]]:

@@ -33,7 +33,7 @@ class DirectIam:
     """The three calls that registering makes, on the sandbox's own IAM."""
 
     def __init__(self, api: IamSamlApi, caller: Caller, now: datetime) -> None:
-        self._call = lambda action, **fields: api.actions[action](Fields(fields), caller, now)
+        self._api, self._caller, self._now = api, caller, now
 
     def get_saml_provider(self, **fields: str) -> dict[str, Any]:
         return self._answer("GetSAMLProvider", fields)
@@ -46,7 +46,7 @@ class DirectIam:
 
     def _answer(self, action: str, fields: Mapping[str, str]) -> dict[str, Any]:
         try:
-            answer = self._call(action, **fields)
+            answer = self._api.actions[action](Fields(fields), self._caller, self._now)
         except AwsRefusal as refusal:
             error = {"Error": {"Code": refusal.code, "Message": refusal.message}}
             raise ClientError(cast(Any, error), action) from None

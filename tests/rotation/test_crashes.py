@@ -46,13 +46,13 @@ def test_a_rotation_killed_again_and_again_comes_to_its_end(company: RotatingCom
     killed_everywhere(company, company.rotate)
     assert company.states == ["retiring", "active"]
     new = company.active
-    assert company.report.rotation.phase is Phase.OVERLAP
+    assert company.phase() is Phase.OVERLAP
     assert all(company.aws.held(each) == {old.fingerprint, new.fingerprint} for each in ACCOUNTS)
 
     company.pass_time(hours=73)
     killed_everywhere(company, lambda: resume(company.around))
     assert company.states == ["retired", "active"]
-    assert company.report.rotation.phase is Phase.DONE
+    assert company.phase() is Phase.DONE
     assert all(company.aws.held(each) == {new.fingerprint} for each in ACCOUNTS)
 
     kinds = [kind for kind, _ in company.trail]
@@ -92,11 +92,11 @@ def test_the_boundaries_tried_above_are_all_there_are(company: RotatingCompany) 
 def test_an_abort_killed_again_and_again_goes_back(company: RotatingCompany) -> None:
     company.aws.refusing = {ACCOUNTS[2].number}
     company.rotate()
-    assert company.report.rotation.phase is Phase.DISTRIBUTING
+    assert company.phase() is Phase.DISTRIBUTING
     old, new = company.keys
     company.aws.refusing = set()
     killed_everywhere(company, lambda: abort(company.around))
-    assert company.report.rotation.phase is Phase.ABORTED
+    assert company.phase() is Phase.ABORTED
     assert company.states == ["active", "retired"]
     assert all(company.aws.held(each) == {old.fingerprint} for each in ACCOUNTS)
     assert new.fingerprint not in {key.fingerprint for key in company.keys if key.state.published}
