@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import json
 import random
 import re
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -171,18 +172,30 @@ class LoadCompany:
         with self.database.writing() as session:
             session.execute(update(RotationRow).values(overlap_until=past))
 
-    def killed_at(self, boundary: str, *words: str) -> int:
-        """Run `idp certs rotate WORDS` until it is killed at a boundary; gives its exit code."""
-        command = [sys.executable, "-m", "tests.rotation.dying", boundary]
-        done = subprocess.run(
-            [*command, "certs", "rotate", "--yes", *words],
+    @contextmanager
+    def executioner(self) -> Iterator[Callable[..., int]]:
+        """A function that runs `idp certs rotate WORDS` until a boundary, where it is killed; it
+        gives the exit code.
+        """
+        with subprocess.Popen(
+            [sys.executable, "-m", "tests.rotation.dying"],
             cwd=PROJECT,
             env=self.node.environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=PATIENCE,
-        )
-        return done.returncode
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdin
+            assert process.stdout
+            requests, answers = process.stdin, process.stdout
+
+            def killed_at(boundary: str, *words: str) -> int:
+                requests.write(json.dumps([boundary, "certs", "rotate", "--yes", *words]) + "\n")
+                requests.flush()
+                return int(answers.readline())
+
+            yield killed_at
+            requests.close()
 
 
 @dataclass
@@ -201,7 +214,19 @@ class Visitor:
     _turn: int = 0
 
     def __call__(self) -> Answer:
-        """One sign-in to one account, start to end. Raises AssertionError if it fails."""
+        """One sign-in to one account, start to end. Raises AssertionError if it fails.
+
+        While nobody listens, because the server is started anew, a person tries again.
+        """
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return self._visit()
+            except ConnectionRefusedError:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+
+    def _visit(self) -> Answer:
         if self._browser is None or self._turn % ROLES_PER_SIGN_IN == 0:
             self._browser = self.company.node.browser()
             assert self._browser.sign_in(self.username).status == 303

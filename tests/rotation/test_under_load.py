@@ -12,6 +12,7 @@ import pytest
 
 from tests.aws.faulty_proxy import FaultyProxy, faulty_proxy, refusing
 from tests.operations.load import Load
+from tests.operations.node import PATIENCE
 from tests.operations.trail import assert_whole, chain
 from tests.rotation.load_company import LoadCompany, Visitor, sandbox_process
 
@@ -39,7 +40,7 @@ def proxy(company: LoadCompany) -> Iterator[FaultyProxy]:
 def test_a_rotation_and_one_that_is_killed_at_every_step(company: LoadCompany) -> None:
     people = [Visitor(company, name) for name in PEOPLE]
     first = company.active
-    with Load(*people) as load:
+    with company.executioner() as killed_at, Load(*people) as load:
         load.wait_for(SIGN_INS)
         done = company.node.command("certs", "rotate", "--yes", "--workers", "8")
         assert done.returncode == 0, done.stdout + done.stderr
@@ -56,16 +57,16 @@ def test_a_rotation_and_one_that_is_killed_at_every_step(company: LoadCompany) -
         # What is left to do is begun anew each time, and killed at the next step.
         for boundary in ("begun", "answered", "noted", "probed", "proof", "spread", "activated"):
             words = () if boundary == "begun" else ("--resume",)
-            assert company.killed_at(boundary, *words, "--workers", "8") == -9, boundary
+            assert killed_at(boundary, *words, "--workers", "8") == -9, boundary
             load.wait_for(SIGN_INS // 4)
         third = company.active
         assert third not in (first, second)
         for boundary in ("answered", "verified"):
-            assert company.killed_at(boundary, "--resume", "--workers", "8") == -9, boundary
+            assert killed_at(boundary, "--resume", "--workers", "8") == -9, boundary
         load.wait_for(SIGN_INS)
         company.end_overlap()
         for boundary in ("withdrawing", "answered", "noted", "done"):
-            assert company.killed_at(boundary, "--resume", "--workers", "8") == -9, boundary
+            assert killed_at(boundary, "--resume", "--workers", "8") == -9, boundary
             load.wait_for(SIGN_INS // 4)
         assert "No rotation" in company.node.command("certs", "rotate", "--resume").stderr
         load.wait_for(SIGN_INS)
@@ -84,7 +85,7 @@ def test_a_rotation_with_a_refusing_account_throttling_and_a_server_that_restart
         proxy.once(account.number, "UpdateSAMLProvider", throttled)
     proxy.always(bad.number, "UpdateSAMLProvider", refusing("AccessDenied", 403))
     through_proxy = ("--workers", "8", "--endpoint-url", proxy.address)
-    with Load(*people) as load:
+    with company.executioner() as killed_at, Load(*people) as load:
         load.wait_for(SIGN_INS)
         failed = company.node.command("certs", "rotate", "--yes", *through_proxy)
         assert failed.returncode == 1, failed.stdout + failed.stderr
@@ -94,23 +95,19 @@ def test_a_rotation_with_a_refusing_account_throttling_and_a_server_that_restart
         load.wait_for(SIGN_INS)
         assert {name for each in people for name in each.signed_by} == {first.fingerprint}
         proxy.heal()
-        assert company.killed_at("spread", "--resume", *through_proxy) == -9
-    assert load.failures == []
-
-    # The server ends and comes again in the middle; nobody can reach it for that moment.
-    company.node.stop()
-    done = company.node.command("certs", "rotate", "--resume", *through_proxy)
-    assert done.returncode == 0, done.stdout + done.stderr
-    company.node.start()
-    with Load(*people) as again:
-        again.wait_for(SIGN_INS)
+        assert killed_at("spread", "--resume", *through_proxy) == -9
+        resuming = company.node.spawn(["certs", "rotate", "--resume", *through_proxy])
+        assert company.node.stop() == 0
+        company.node.start()
+        assert resuming.wait(PATIENCE) == 0
+        load.wait_for(SIGN_INS)
         company.end_overlap()
         done = company.node.command("certs", "rotate", "--resume", *through_proxy)
         assert done.returncode == 0, done.stdout + done.stderr
-        again.wait_for(SIGN_INS)
+        load.wait_for(SIGN_INS)
     assert company.states == ["retired", "active"]
     assert company.held() == {frozenset({company.active.fingerprint})}
-    assert_all_went_well(company, again, people, 2)
+    assert_all_went_well(company, load, people, 2)
 
 
 def assert_all_went_well(
