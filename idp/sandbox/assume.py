@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 
 from idp.aws.arn import RoleArn
 from idp.sandbox.behind import IamRole
@@ -14,6 +15,7 @@ from idp.sandbox.packed_size import packed_percent
 from idp.sandbox.providers import SamlProvider, SamlProviders
 from idp.sandbox.refusal import AwsRefusal
 from idp.sandbox.sessions import RoleSession, Sessions
+from idp.sandbox.trail import Trail
 from idp.sandbox.trust_context import name_qualifier, subject_type, trust_context
 from idp.sandbox.trust_policy import actions_needed, evaluate
 
@@ -55,7 +57,9 @@ class Gate:
         providers: SamlProviders,
         sessions: Sessions,
         find_role: Callable[[RoleArn], IamRole | None],
+        trail: Trail,
     ) -> None:
+        self._trail = trail
         self._providers = providers
         self._sessions = sessions
         self._find_role = find_role
@@ -112,6 +116,24 @@ class Gate:
         console: bool = False,
     ) -> Assumed:
         """Open a session for `pair`. `requested` is DurationSeconds. Raises AwsRefusal."""
+        try:
+            assumed = self._open(believed, pair, now, requested, policy, console)
+        except AwsRefusal as refusal:
+            self._trail.refused(believed.verdict, pair.provider, pair.role, refusal, now)
+            raise
+        seconds = ceil((assumed.session.expires - now).total_seconds())
+        self._trail.assumed(believed.verdict, pair.provider, assumed.session, seconds, now)
+        return assumed
+
+    def _open(
+        self,
+        believed: Believed,
+        pair: RolePair,
+        now: datetime,
+        requested: int | None,
+        policy: str,
+        console: bool,
+    ) -> Assumed:
         verdict = believed.verdict
         role = self._trusting_role(believed, pair)
         seconds = _seconds(verdict, role, requested, console)
