@@ -22,6 +22,7 @@ from idp.db.engine import Database
 
 _AT_ONCE = 500
 _SKEW = timedelta(minutes=2)  # between our clock and that of AWS
+_SECOND = timedelta(seconds=1)  # CloudTrail's times have no fractions
 _REDEEMABLE = timedelta(minutes=5)  # STS API, AssumeRoleWithSAML
 
 
@@ -110,7 +111,7 @@ def _held_against(event: RoleAssumed, record: Record | None, ours: Ours) -> Reco
     if event.issuer != ours.issuer and event.provider not in ours.providers:
         reason = f"it is of {event.issuer or event.provider or 'an unnamed provider'}"
         return Reconciled(event, Finding.OTHER_PROVIDER, (reason,))
-    if ours.trail_begins is None or event.at < ours.trail_begins:
+    if ours.trail_begins is not None and event.at < ours.trail_begins - _SECOND:
         return Reconciled(event, Finding.BEFORE_TRAIL, ("our trail begins later",))
     return Reconciled(event, Finding.NOT_ISSUED, (_why_not(event),))
 
