@@ -70,7 +70,7 @@ def compose(settings: Settings, database: Database, metrics: Metrics) -> Parts:
     """Every part, put together."""
     local = LocalDirectory(database, Passwords(settings.sign_in))
     entitlements = Entitlements(database)
-    keys = KeyRing(database)
+    keys = KeyRing(database, settings)
     audit = CountedAuditLog(database, metrics)
     return Parts(
         settings=settings,

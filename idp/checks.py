@@ -16,7 +16,7 @@ from idp.directory.passwords import Passwords
 from idp.entitlements.store import Entitlements
 from idp.entitlements.template import Template
 from idp.errors import IdpError
-from idp.keys.file_custody import open_signer
+from idp.keys.custody import open_signer
 from idp.keys.store import active_key
 from idp.settings import Settings
 from idp.web.tls import require_usable_pair
@@ -55,7 +55,7 @@ def check_all(settings: Settings, now: datetime) -> Iterator[Finding]:
             return
         kind = "SQLite" if database.is_sqlite else "PostgreSQL"
         yield Finding(Severity.GOOD, "database", f"{kind}, schema up to date.")
-        yield from _key(database, now)
+        yield from _key(settings, database, now)
         yield from _entitlements(settings, database)
     finally:
         database.close()
@@ -141,11 +141,11 @@ def _is_endpoint(partition: str, code: str) -> bool:
     return True
 
 
-def _key(database: Database, now: datetime) -> Iterator[Finding]:
+def _key(settings: Settings, database: Database, now: datetime) -> Iterator[Finding]:
     try:
         with database.reading() as session:
             key = active_key(session)
-        open_signer(key)
+        open_signer(key, settings)
     except IdpError as problem:
         yield _bad("signing key", problem)
         return

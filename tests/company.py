@@ -147,7 +147,7 @@ def make_company(
     )
     database = Database(settings.database_url)
     with database.writing() as session:
-        generate_key(session, settings.keys.folder, bits=2048, common_name="test", now=now, days=30)
+        generate_key(session, settings, now=now, days=30)
         for account in ACCOUNTS:
             save_account(session, account)
         apply_rules(session, parse_rules(RULES, Accounts(ACCOUNTS)))

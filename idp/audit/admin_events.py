@@ -93,6 +93,48 @@ class KeyGenerated(AdminEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeyImported(AdminEvent):
+    """A signing key that was made elsewhere was taken in; the changes as of KeyGenerated."""
+
+    type: ClassVar[str] = "key.imported"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyActivated(AdminEvent):
+    """A signing key signs from now on; the changes name the key that `retiring` is from now on."""
+
+    type: ClassVar[str] = "key.activated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRetired(AdminEvent):
+    """A signing key is not published any more; the changes hold the state before."""
+
+    type: ClassVar[str] = "key.retired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRevoked(AdminEvent):
+    """A signing key must not be trusted any more; the changes hold the reason, and a successor."""
+
+    type: ClassVar[str] = "key.revoked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyExported(AdminEvent):
+    """The private half of a signing key was taken out; the changes hold the reason."""
+
+    type: ClassVar[str] = "key.exported"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyEncrypted(AdminEvent):
+    """A key file was encrypted anew; the changes hold with what, before and after."""
+
+    type: ClassVar[str] = "key.encrypted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditCheckpointed(Event):
     """A statement about the chain up to row `row` was signed with key `key` (a fingerprint)."""
 

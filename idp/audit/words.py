@@ -24,6 +24,12 @@ SENTENCES: Mapping[str, str] = {
     "user.imported": "{actor} imported users from {subject}: {changes}",
     "name.released": "{actor} released the name {subject}: {changes}",
     "key.generated": "{actor} made signing key {subject}: {changes}",
+    "key.imported": "{actor} took in signing key {subject}: {changes}",
+    "key.activated": "{actor} let key {subject} sign from now on: {changes}",
+    "key.retired": "{actor} retired signing key {subject}: {changes}",
+    "key.revoked": "{actor} revoked signing key {subject}: {changes}",
+    "key.exported": "{actor} TOOK OUT THE PRIVATE HALF of signing key {subject}: {changes}",
+    "key.encrypted": "{actor} encrypted the file of signing key {subject}: {changes}",
     "audit.checkpointed": "{actor} signed a checkpoint of the audit trail up to row {row}",
     "audit.pruned": "{actor} removed audit rows up to row {row}, older than {before}",
 }

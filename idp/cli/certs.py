@@ -35,11 +35,9 @@ def generate(context: click.Context) -> None:
     with database.writing() as session:
         key = generate_key(
             session,
-            settings.keys.folder,
-            bits=settings.keys.rsa_bits,
-            common_name=settings.organization,
+            settings,
             now=utc_now(),
-            days=settings.keys.certificate_days,
+            actor=acting_admin(),
         )
         event = KeyGenerated(
             actor=acting_admin(),

@@ -203,7 +203,7 @@ def _try(
             f"There is no enabled local user {user[:128]!r}.", "See the names with: idp user list"
         )
     audit, entitlements = AuditLog(database), Entitlements(database)
-    handover = Handover(database, settings, entitlements, KeyRing(database), audit)
+    handover = Handover(database, settings, entitlements, KeyRing(database, settings), audit)
     try:
         made = make_dry_run(handover, database, person, role, now)
     except IdpError as refusal:

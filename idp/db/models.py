@@ -239,7 +239,29 @@ class SigningKeyRow(Base):
     certificate: Mapped[str] = mapped_column(Text)
     fingerprint: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime]
+    created_by: Mapped[str | None] = mapped_column(String(400))
     activated_at: Mapped[datetime | None]
+    retiring_at: Mapped[datetime | None]
+    retired_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    revoked_reason: Mapped[str | None] = mapped_column(Text)
+
+
+class SigningKeyStepRow(Base):
+    """Something that was done with a signing key: who, when, and a note such as a reason."""
+
+    __tablename__ = "signing_key_steps"
+
+    id: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    )
+    key_id: Mapped[str] = mapped_column(
+        ForeignKey("signing_keys.id", ondelete="CASCADE"), index=True
+    )
+    step: Mapped[str] = mapped_column(String(16))
+    at: Mapped[datetime]
+    actor: Mapped[str] = mapped_column(String(400))
+    note: Mapped[str] = mapped_column(Text)
 
 
 Index(

@@ -11,8 +11,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from idp.errors import IdpError
-from idp.keys.signing_key import SigningKey
+from idp.keys.signing_key import KeyUnusable, SigningKey
 
 _HASHES: dict[str, hashes.HashAlgorithm] = {
     "sha256": hashes.SHA256(),
@@ -20,12 +19,6 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
     "sha512": hashes.SHA512(),
 }
 _PADDING = padding.PKCS1v15()
-
-
-class KeyUnusable(IdpError):
-    """A signing key can't be read, or must not be used as it lies there."""
-
-    status = 503
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,76 @@
+"""Where private keys are kept: one seam for files, tokens and clouds.
+
+Everybody who makes or uses a signing key comes through here, so that only this file knows which
+custodies there are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+from sqlalchemy.orm import Session
+
+from idp.errors import IdpError
+from idp.keys import file_custody
+from idp.keys.signing_key import KeyUnusable, SigningKey
+from idp.keys.uncommitted import unless_committed
+from idp.saml.signature import Signer
+from idp.settings import Settings
+
+FILE = "file"
+CUSTODIES = (FILE,)
+
+
+class UnknownCustody(IdpError):
+    """A custody is named that does not exist, or that can't do what was asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class MadeKey:
+    """A new private key: where it lies, and the key itself to sign its certificate with.
+
+    For a token or a cloud `signing_key` holds no secret; it hands each signature on.
+    """
+
+    locator: str
+    signing_key: rsa.RSAPrivateKey
+
+
+def make_key(session: Session, settings: Settings, custody: str, key_id: str, bits: int) -> MadeKey:
+    """Make an RSA key of `bits` bits in `custody`; it goes again if `session` is not committed.
+
+    The key is made before the session's transaction begins to hold locks. Raises KeyUnusable,
+    UnknownCustody.
+    """
+    if custody == FILE:
+        private = rsa.generate_private_key(public_exponent=65537, key_size=bits)
+        return keep_key(session, settings, key_id, private)
+    raise _unknown(custody)
+
+
+def keep_key(
+    session: Session, settings: Settings, key_id: str, private: rsa.RSAPrivateKey
+) -> MadeKey:
+    """Take a key that was made elsewhere into custody "file". Raises KeyUnusable."""
+    path = file_custody.private_key_path(settings.keys.folder, key_id)
+    file_custody.write_private_key(path, private)
+    unless_committed(session, lambda: path.unlink(missing_ok=True))
+    return MadeKey(str(path), private)
+
+
+def open_signer(key: SigningKey, settings: Settings) -> Signer:
+    """A Signer for `key`. Raises KeyUnusable, never showing anything of the private key."""
+    if key.custody == FILE:
+        return file_custody.open_signer(key)
+    raise KeyUnusable(
+        f"Key {key.id} is in custody {key.custody!r}, which this version does not know.",
+        "Use the version that made the key, or make another one.",
+    )
+
+
+def _unknown(custody: str) -> UnknownCustody:
+    return UnknownCustody(
+        f"There is no custody {custody!r} for signing keys.",
+        f"Name one of: {', '.join(CUSTODIES)}.",
+    )
