@@ -17,6 +17,7 @@ from idp.db.secrets import shared_secret
 from idp.directory.local import LocalDirectory
 from idp.directory.passwords import Passwords
 from idp.entitlements.store import Entitlements
+from idp.keys.fetches import MetadataFetches
 from idp.keys.ring import KeyRing
 from idp.settings import Settings, load_settings
 from idp.signin.browser import BrowserTokens
@@ -83,6 +84,7 @@ def compose(settings: Settings, database: Database, metrics: Metrics) -> Parts:
         audit=audit,
         handover=TimedHandover(metrics, database, settings, entitlements, keys, audit),
         browser_tokens=BrowserTokens(shared_secret(database, "browser tokens")),
+        fetches=MetadataFetches(database),
         now=utc_now,
         demo_people=settings.demo_people,
     )

@@ -273,6 +273,22 @@ Index(
 )
 
 
+class MetadataFetchRow(Base):
+    """Who read our metadata last, and with which certificates (fingerprints) in it.
+
+    `fetcher` is a service provider's name, or else an IP address, which `named` tells apart.
+    """
+
+    __tablename__ = "metadata_fetches"
+
+    fetcher: Mapped[str] = mapped_column(String(64), primary_key=True)
+    named: Mapped[bool] = mapped_column(primary_key=True)
+    address: Mapped[str] = mapped_column(String(64))
+    user_agent: Mapped[str] = mapped_column(String(200))
+    at: Mapped[datetime] = mapped_column(index=True)
+    certificates: Mapped[list[Any]]
+
+
 class AuditEventRow(Base):
     """One line of the audit chain; `hash` covers all other columns and the previous line's hash."""
 

@@ -54,9 +54,18 @@ class PublishedMetadata:
     certificates: tuple[PublishedCertificate, ...]
 
 
-def publish_metadata(session: Session, settings: Settings, now: datetime) -> PublishedMetadata:
-    """Build the metadata from the published keys. Raises KeyUnusable if there is no key."""
-    keys = published_keys(session)
+def publish_metadata(
+    session: Session, settings: Settings, now: datetime, overlap: timedelta | None = None
+) -> PublishedMetadata:
+    """Build the metadata from the published keys. Raises KeyUnusable if there is no key.
+
+    A retiring key is left out once it has been retiring for `overlap`, if that is given.
+    """
+    keys = [
+        key
+        for key in published_keys(session)
+        if overlap is None or key.retiring_at is None or key.retiring_at + overlap > now
+    ]
     if not keys:
         raise KeyUnusable("There is no signing key to publish.", "Run: idp certs generate")
     valid_until = None

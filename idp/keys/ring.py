@@ -7,8 +7,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from idp.audit.log import utc_now
 from idp.db.engine import Database
 from idp.keys.custody import open_signer
+from idp.keys.expiry import ExpiryWarnings
 from idp.keys.signing_key import KeyUnusable, SigningKey
 from idp.keys.store import active_key
 from idp.saml.signature import Signer
@@ -65,6 +67,7 @@ class KeyRing:
         self._ready: ReadyKey | None = None
         self._seen_at = 0.0
         self._failure: _Failure | None = None
+        self._expiry = ExpiryWarnings()
 
     def active(self) -> ReadyKey:
         """The active key. Raises KeyUnusable if there is none or its custody refuses."""
@@ -100,6 +103,7 @@ class KeyRing:
         asked_at = self._clock()
         with self._database.reading() as session:
             key = active_key(session)
+        self._expiry.look([key], utc_now())
         if self._ready is None or self._ready.key.fingerprint != key.fingerprint:
             self._ready = self._opened(key)
         self._seen_at = asked_at

@@ -20,6 +20,7 @@ from idp.settings.aws import AwsSettings, NameIdFormat, SamlSettings, SignatureD
 from idp.settings.keys import KeySettings
 from idp.settings.section import Section
 from idp.settings.server import AuditSettings, DatabaseSettings, LogSettings, ServerSettings
+from idp.settings.service_providers import ServiceProviderSettings
 from idp.settings.sign_in import SessionSettings, SignInSettings
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "SamlSettings",
     "Section",
     "ServerSettings",
+    "ServiceProviderSettings",
     "SessionSettings",
     "Settings",
     "SettingsError",
@@ -67,6 +69,9 @@ class Settings(BaseSettings):
     aws: AwsSettings = AwsSettings()
     audit: AuditSettings = AuditSettings()
     log: LogSettings = LogSettings()
+    service_providers: tuple[ServiceProviderSettings, ...] = Field(
+        (), description="Those other than AWS that fetch our metadata by URL."
+    )
     demo_people: tuple[tuple[str, str, str], ...] = Field(
         (), description="Shown below the sign-in form: user name, password, what it shows."
     )
@@ -77,6 +82,13 @@ class Settings(BaseSettings):
             raise ValueError(
                 "session.idle_minutes should not be longer than session.absolute_hours"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _service_providers_have_names_of_their_own(self) -> Settings:
+        names = [each.name for each in self.service_providers]
+        if len(set(names)) != len(names):
+            raise ValueError("service_providers should each have a name of its own")
         return self
 
     @property

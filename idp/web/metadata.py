@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from flask import (
     Blueprint,
     Response,
+    abort,
     make_response,
     redirect,
     render_template,
@@ -15,6 +18,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from idp.aws.endpoints import PARTITIONS, in_order, sign_in_endpoint
 from idp.aws.snippets import ExampleAccount, snippets
+from idp.keys.fetches import Fetch
 from idp.keys.publication import PublishedMetadata, publish_metadata
 from idp.web.errors import error_page
 from idp.web.parts import parts
@@ -25,10 +29,16 @@ _MEDIA_TYPE = "application/samlmetadata+xml"  # SAML metadata, appendix A
 _CACHE_SECONDS = 300
 
 
-@blueprint.get("/metadata")
-def document() -> AnyResponse:
-    """The document itself, with an ETag for those who fetch it often."""
-    found = _published()
+@blueprint.get("/metadata", defaults={"service_provider": None})
+@blueprint.get("/metadata/for/<service_provider>")
+def document(service_provider: str | None) -> AnyResponse:
+    """The document itself, with an ETag for those who fetch it often.
+
+    A service provider of the settings has an address of its own, with an overlap of its own.
+    """
+    overlap = None if service_provider is None else _overlap_of(service_provider)
+    found = _published(overlap)
+    _note_fetch(found, service_provider)
     response = make_response(found.xml)
     response.content_type = _MEDIA_TYPE
     response.set_etag(found.etag)
@@ -99,7 +109,34 @@ def single_sign_on() -> AnyResponse:
     return redirect(url_for("portal.page"), 303)
 
 
-def _published() -> PublishedMetadata:
+def _published(overlap: timedelta | None = None) -> PublishedMetadata:
     own = parts()
     with own.database.reading() as db:
-        return publish_metadata(db, own.settings, own.now())
+        return publish_metadata(db, own.settings, own.now(), overlap)
+
+
+def _overlap_of(name: str) -> timedelta:
+    known = {each.name: each.overlap_hours for each in parts().settings.service_providers}
+    if name not in known:
+        abort(404, "No service provider of this name is set up. For all others it is /metadata.")
+    return timedelta(hours=known[name])
+
+
+def _note_fetch(found: PublishedMetadata, service_provider: str | None) -> None:
+    if request.method != "GET":
+        return
+    own = parts()
+    address = request.remote_addr or "unknown"
+    own.fetches.note(
+        Fetch(
+            fetcher=service_provider or address,
+            named=service_provider is not None,
+            address=address,
+            user_agent=request.user_agent.string,
+            at=own.now(),
+            certificates=tuple(
+                certificate.fingerprint.replace(":", "").lower()
+                for certificate in found.certificates
+            ),
+        )
+    )
