@@ -132,7 +132,7 @@ def make_company(
     now: datetime,
     *,
     people: Sequence[tuple[str, Sequence[str], dict[str, tuple[str, ...]]]] = (),
-    **sections: dict[str, object],
+    **sections: object,
 ) -> Company:
     """A company with three AWS accounts; `sections` override settings, like aws={...}."""
     settings = Settings.model_validate(

@@ -156,3 +156,10 @@ class AuditPruned(Event):
     hash: str
     before: str
     removed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionsEnded(AdminEvent):
+    """Sessions of `subject` ("everybody") were ended; the changes count them."""
+
+    type: ClassVar[str] = "sessions.ended"

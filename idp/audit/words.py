@@ -30,6 +30,7 @@ SENTENCES: Mapping[str, str] = {
     "key.revoked": "{actor} revoked signing key {subject}: {changes}",
     "key.exported": "{actor} TOOK OUT THE PRIVATE HALF of signing key {subject}: {changes}",
     "key.encrypted": "{actor} encrypted the file of signing key {subject}: {changes}",
+    "sessions.ended": "{actor} ended the sessions of {subject}: {changes}",
     "audit.checkpointed": "{actor} signed a checkpoint of the audit trail up to row {row}",
     "audit.pruned": "{actor} removed audit rows up to row {row}, older than {before}",
 }
