@@ -10,6 +10,7 @@ import click
 from idp.audit.admin_events import KeyGenerated
 from idp.audit.log import AuditLog, utc_now
 from idp.cli.acting import acting_admin, command_origin
+from idp.cli.certs_status import status
 from idp.cli.context import open_database, settings_from
 from idp.keys.publication import PublishedCertificate
 from idp.keys.store import all_keys, generate_key
@@ -24,6 +25,9 @@ def certs() -> None:
       idp certs generate     the first key signs at once
       idp certs list
     """
+
+
+certs.add_command(status)
 
 
 @certs.command()

@@ -7,7 +7,6 @@ from datetime import timedelta
 from flask import (
     Blueprint,
     Response,
-    abort,
     make_response,
     redirect,
     render_template,
@@ -18,12 +17,20 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from idp.aws.endpoints import PARTITIONS, in_order, sign_in_endpoint
 from idp.aws.snippets import ExampleAccount, snippets
+from idp.errors import IdpError
 from idp.keys.fetches import Fetch
 from idp.keys.publication import PublishedMetadata, publish_metadata
 from idp.web.errors import error_page
 from idp.web.parts import parts
 
 blueprint = Blueprint("metadata", __name__)
+
+
+class NoSuchServiceProvider(IdpError):
+    """Metadata is asked for in a name that the settings do not have."""
+
+    status = 404
+
 
 _MEDIA_TYPE = "application/samlmetadata+xml"  # SAML metadata, appendix A
 _CACHE_SECONDS = 300
@@ -118,7 +125,11 @@ def _published(overlap: timedelta | None = None) -> PublishedMetadata:
 def _overlap_of(name: str) -> timedelta:
     known = {each.name: each.overlap_hours for each in parts().settings.service_providers}
     if name not in known:
-        abort(404, "No service provider of this name is set up. For all others it is /metadata.")
+        raise NoSuchServiceProvider(
+            "No service provider of this name is set up here.",
+            "It has to be named in [[service_providers]] of idp.toml; the metadata for all others "
+            "is at /metadata.",
+        )
     return timedelta(hours=known[name])
 
 

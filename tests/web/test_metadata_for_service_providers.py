@@ -1,4 +1,4 @@
-"""Service providers fetch our metadata by URL; each has its own overlap, and status knows who has."""
+"""Service providers fetch our metadata by URL, each with an overlap; status knows who has."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_status_says_that_the_active_key_cannot_be_used(company: Company) -> Non
         file.chmod(0o644)
     shown = command(company, "status", "--exit-code")
     assert shown.exit_code == 1
-    assert "can be read by others" in shown.stdout
+    assert "by others (mode 0644)" in shown.stdout
 
 
 def test_a_question_for_the_headers_alone_is_no_fetch(company: Company) -> None:
