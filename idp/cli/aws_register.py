@@ -12,7 +12,6 @@ from typing import Any
 import click
 
 from idp.audit.admin_events import AccountChanged
-from idp.audit.events import AdminActed
 from idp.audit.log import AuditLog, utc_now
 from idp.aws.account_refusal import AccountRefusal, refusal_of
 from idp.aws.endpoints import sign_in_endpoint
@@ -34,7 +33,8 @@ from idp.cli.progress import progress_bar
 from idp.db.engine import Database
 from idp.entitlements.account import Account, check_account
 from idp.entitlements.store import save_account, stored_accounts
-from idp.keys.publication import PublishedMetadata, publish_metadata
+from idp.keys.publication import publish_metadata
+from idp.rotation.registration_record import record_registration
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,16 @@ def register(
         )
         for account, answer in work:
             result = _result(account, answer)
-            _record(database, result, published, settings.entity_id)
+            if result.registration:
+                record_registration(
+                    AuditLog(database),
+                    account,
+                    result.registration,
+                    published,
+                    settings.entity_id,
+                    acting_admin(),
+                    command_origin(),
+                )
             if use_provider_urls and not dry_run:
                 result = _use_provider_url(database, result)
             results.append(result)
@@ -151,31 +160,6 @@ def _result(account: Account, answer: Registration | Exception) -> AccountResult
         target = target_of(account)
         return AccountResult(account, None, refusal_of(answer, target.provider, target.access))
     return AccountResult(account, answer, answer.unchecked)
-
-
-def _record(
-    database: Database, result: AccountResult, published: PublishedMetadata, issuer: str
-) -> None:
-    """Put a change into the audit trail, by itself: AWS has made it, whatever comes after."""
-    done = result.registration
-    if done is None or not done.outcome.changed:
-        return
-    event = AdminActed(
-        actor=acting_admin(),
-        action="aws.registered",
-        subject=result.account.number,
-        changes={
-            "provider": str(result.account.provider),
-            "outcome": done.outcome.value,
-            "issuer": issuer,
-            "issuers_replaced": list(done.before.other_issuers),
-            "certificates_added": list(done.before.missing),
-            "certificates_removed": list(done.before.extra),
-            "metadata": published.etag,
-            "read_back": done.unchecked is None,
-        },
-    )
-    AuditLog(database).record(event, command_origin())
 
 
 def _use_provider_url(database: Database, result: AccountResult) -> AccountResult:

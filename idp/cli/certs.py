@@ -10,6 +10,7 @@ import click
 from idp.audit.admin_events import KeyGenerated
 from idp.audit.log import AuditLog, utc_now
 from idp.cli.acting import acting_admin, command_origin
+from idp.cli.certs_revoke import revoke
 from idp.cli.certs_status import status
 from idp.cli.context import open_database, settings_from
 from idp.keys.publication import PublishedCertificate
@@ -27,6 +28,7 @@ def certs() -> None:
     """
 
 
+certs.add_command(revoke)
 certs.add_command(status)
 
 

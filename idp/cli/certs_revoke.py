@@ -32,6 +32,7 @@ from idp.keys.publication import publish_metadata
 from idp.keys.signing_key import SigningKey
 from idp.rotation.distribution import distribute
 from idp.rotation.emergency import Revocation, Revoked, carry_out, plan_revocation
+from idp.rotation.registration_record import record_registration
 from idp.settings import Settings
 from idp.signin.sessions import end_everybody
 
@@ -185,6 +186,16 @@ def _tell_accounts(
         for account, answer in distribute(
             accounts, published.xml, reach, workers=workers, stopped=stopped
         ):
+            if isinstance(answer, Registration):
+                record_registration(
+                    AuditLog(database),
+                    account,
+                    answer,
+                    published,
+                    settings.entity_id,
+                    acting_admin(),
+                    command_origin(),
+                )
             results.append((account, answer))
             show("Accounts", len(results), len(accounts))
     return sorted(results, key=lambda each: each[0].alias)

@@ -60,7 +60,9 @@ def plan_revocation(
             f"Key {key.id} is the active key: without it nobody could sign in.",
             "If it may be stolen: idp certs revoke --compromised. If not: idp certs rotate.",
         )
-    keys = [] if key.state is KeyState.REVOKED else [key]
+    if key.state is KeyState.REVOKED:  # what lies beside it now was made later
+        return Revocation((), False)
+    keys = [key]
     if compromised:
         keys += [
             other
