@@ -229,13 +229,16 @@ def test_no_secret_is_in_the_process_list_while_a_key_is_taken_in(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
-    lines = set()
+    lines, limits = set(), ""
     while process.poll() is None:
         lines.add(Path(f"/proc/{process.pid}/cmdline").read_bytes())
+        limits = Path(f"/proc/{process.pid}/limits").read_text() or limits
         time.sleep(0.02)
     output = process.communicate()[0]
     assert process.returncode == 0, output
     assert any(b"import" in line for line in lines)
+    (cores,) = [line for line in limits.splitlines() if line.startswith("Max core file size")]
+    assert cores.split()[4:6] == ["0", "0"]
     for line in (*lines, output):
         assert PASSPHRASE not in line
         assert not search(line)
