@@ -14,7 +14,8 @@ class Grant:
 
     `duration` is in seconds (900 to 43,200); `tags` are AWS session tags by key;
     `transitive` names those tags that role chaining keeps; `rule` is the rule that gave it;
-    `provider_id` is the provider's SAMLProviderUUID where sign-in URLs are to carry it.
+    `provider_id` is the provider's SAMLProviderUUID where sign-in URLs are to carry it;
+    `session_name` and `source_identity` are None where the settings say how they are made.
     """
 
     role: RoleArn
@@ -25,3 +26,5 @@ class Grant:
     transitive: tuple[str, ...] = ()
     rule: str = ""
     provider_id: str | None = None
+    session_name: str | None = None
+    source_identity: str | None = None

@@ -13,6 +13,7 @@ from idp.aws.arn import RoleArn
 from idp.db.engine import Database
 from idp.db.models import PersonRow
 from idp.directory.person import Person
+from idp.entitlements.facts import UNKNOWN, Circumstances
 from idp.entitlements.grant import Grant
 from idp.preflight.pasted import Pasted
 from idp.signin.sessions import SignedIn
@@ -29,23 +30,31 @@ class DryRun:
 
 
 def make_dry_run(
-    handover: Handover, database: Database, person: Person, role: RoleArn, now: datetime
+    handover: Handover,
+    database: Database,
+    person: Person,
+    role: RoleArn,
+    now: datetime,
+    circumstances: Circumstances = UNKNOWN,
 ) -> DryRun:
     """Build what `person` would get for `role` by the code of a sign-in, and keep nothing.
 
-    Names that a first sign-in would take for good are only tried on. Raises RoleNotGranted, and
-    what else makes Handover refuse (RefusedByAws, NameTaken, KeyUnusable).
+    `circumstances` are how and from where they are taken to come, for rules that ask. Names that
+    a first sign-in would take for good are only tried on. Raises RoleNotGranted, and what else
+    makes Handover refuse (RefusedByAws, NameTaken, KeyUnusable).
     """
     with database.reading() as session:
-        signed_in = _as_if_signed_in(session, person, now)
-        grants = handover.grants_of(session, signed_in)
+        signed_in = _as_if_signed_in(session, person, circumstances, now)
+        grants = handover.grants_of(session, signed_in, circumstances.address)
     made = handover.prepare(
         grants, signed_in, RoleRequest(str(role)), KeptNames(database, keep=False), now
     )
     return DryRun(Pasted(made.response.form_value(), "a dry run"), made.grants[0])
 
 
-def _as_if_signed_in(session: Session, person: Person, now: datetime) -> SignedIn:
+def _as_if_signed_in(
+    session: Session, person: Person, circumstances: Circumstances, now: datetime
+) -> SignedIn:
     known = session.scalar(
         select(PersonRow.id).where(
             PersonRow.directory == person.directory,
@@ -59,6 +68,6 @@ def _as_if_signed_in(session: Session, person: Person, now: datetime) -> SignedI
         authenticated_at=now,
         expires_at=now + timedelta(minutes=1),
         refreshed_at=now,
-        factors=(),
-        address="",
+        factors=tuple(sorted(circumstances.factors or ())),
+        address=circumstances.address or "",
     )

@@ -18,6 +18,7 @@ from idp.aws.endpoints import SignInEndpoint, in_order, sign_in_endpoint
 from idp.aws.limits import ASSERTION_CHARACTERS, RefusedByAws
 from idp.db.engine import Database
 from idp.entitlements.evaluate import Grants, evaluate
+from idp.entitlements.facts import Circumstances
 from idp.entitlements.grant import Grant
 from idp.entitlements.store import Entitlements
 from idp.errors import IdpError
@@ -97,9 +98,12 @@ class Handover:
         self._algorithm = ALGORITHMS[settings.saml.digest]
         self._noted: dict[tuple[str, str], datetime] = {}
 
-    def grants_of(self, session: Session, signed_in: SignedIn) -> Grants:
-        """What the person may assume now."""
-        return evaluate(self._entitlements.ruleset(session), signed_in.person)
+    def grants_of(self, session: Session, signed_in: SignedIn, address: str | None) -> Grants:
+        """What the person may assume now, asking from the IP address `address` (None: unknown)."""
+        factors = frozenset(signed_in.factors) or None
+        return evaluate(
+            self._entitlements.ruleset(session), signed_in.person, Circumstances(factors, address)
+        )
 
     def open_role(
         self,
@@ -168,9 +172,9 @@ class Handover:
     def choosable_at_aws(self, grants: Grants) -> dict[str, list[Grant]]:
         """By partition, the grants that may go into one assertion for AWS's chooser.
 
-        Tags hold for every role of an assertion, and a role must never come without the tags of
-        its rule. So a partition is there only if all its grants have the same ones, and only if
-        role_choice = "aws".
+        Tags and names hold for every role of an assertion, and a role must never come without
+        those of its rule. So a partition is there only if all its grants have the same ones, and
+        only if role_choice = "aws".
         """
         if self._settings.aws.role_choice != "aws":
             return {}
@@ -180,7 +184,7 @@ class Handover:
         return {
             name: found
             for name, found in by_partition.items()
-            if all(_tags_of(grant) == _tags_of(found[0]) for grant in found)
+            if all(_said_of(grant) == _said_of(found[0]) for grant in found)
         }
 
     def endpoints_for(self, grant: Grant) -> list[SignInEndpoint]:
@@ -221,9 +225,9 @@ class Handover:
     def _aws_session(
         self, grants: Sequence[Grant], signed_in: SignedIn, names: KeptNames, now: datetime
     ) -> AwsSession:
-        aws = self._settings.aws
-        name = session_name(aws.role_session_name, signed_in.person)
-        identity = source_identity(aws.source_identity, signed_in.person)
+        aws, first = self._settings.aws, grants[0]
+        name = first.session_name or session_name(aws.role_session_name, signed_in.person)
+        identity = first.source_identity or source_identity(aws.source_identity, signed_in.person)
         names.claim("role_session_name", name, signed_in.person_id, now)
         if identity is not None:
             names.claim("source_identity", identity, signed_in.person_id, now)
@@ -232,8 +236,8 @@ class Handover:
             session_name=name,
             duration=min(grant.duration for grant in grants),
             source_identity=identity,
-            tags=grants[0].tags,
-            transitive=grants[0].transitive,
+            tags=first.tags,
+            transitive=first.transitive,
         )
 
     def _statement(
@@ -329,8 +333,10 @@ class Handover:
         self._audit.record(event, origin)
 
 
-def _tags_of(grant: Grant) -> tuple[dict[str, str], frozenset[str]]:
-    return dict(grant.tags), frozenset(grant.transitive)
+def _said_of(grant: Grant) -> tuple[object, ...]:
+    """What an assertion says of all its roles at once."""
+    names = grant.session_name, grant.source_identity
+    return (dict(grant.tags), frozenset(grant.transitive), *names)
 
 
 def _role_for_the_record(text: str | None) -> str:

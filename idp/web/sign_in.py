@@ -17,6 +17,7 @@ from idp.web.parts import parts
 from idp.web.recording import sign_in_recorder
 from idp.web.visitor import (
     browser_cookie,
+    client,
     drop_cookie,
     origin,
     request_cookie,
@@ -139,7 +140,7 @@ def _first_page(person: SignedIn) -> str:
     """Straight to AWS for somebody with one role, or if AWS is to ask which; else the portal."""
     own = parts()
     with own.database.reading() as db:
-        grants = own.handover.grants_of(db, person)
+        grants = own.handover.grants_of(db, person, client())
     if len(grants.grants) == 1:
         return url_for("aws.deep_link", role=str(grants.grants[0].role))
     for partition, choosable in own.handover.choosable_at_aws(grants).items():

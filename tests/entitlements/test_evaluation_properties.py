@@ -66,7 +66,7 @@ def rules(draw: st.DrawFn, name: str) -> RoleRule:
         name=name,
         effect="allow" if allow else "deny",
         everyone=not (users or groups or attributes or by_pattern),
-        directory=draw(st.sampled_from(("", "", "local", "corp"))),
+        directory=draw(st.sampled_from(("local", "corp") if by_pattern else ("", "local", "corp"))),
         users=users,
         groups=groups,
         attributes=attributes,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from idp.entitlements.pattern import BadPattern, GroupPattern
+from idp.entitlements.pattern import GroupPattern
+from idp.entitlements.pattern_reader import BadPattern
 
 USUAL = r"^AWS-(?P<account>\d{12})-(?P<role>[\w+=,.@-]{1,64})$"
 
@@ -55,8 +56,7 @@ R = r"(?P<role>\w+)"
         (f"^{A}-{R}", "anchored"),
         (f"{A}-{R}$", "anchored"),
         ("^$", "anchored"),
-        (f"^{R}$", "account"),
-        (f"^{A}$", "role"),
+        ("^AWS-Admins$", "account"),
         (f"^{A}-{R}-{R}$", "role"),
         (f"^{A}-(?P<role>(?:a+)+)$", "quantifier after a parenthesis"),
         (f"^{A}-(?P<role>a)+$", "quantifier after a parenthesis"),

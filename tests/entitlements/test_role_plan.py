@@ -11,7 +11,7 @@ from idp.entitlements.difference import FieldChange, difference
 from idp.entitlements.plan import Plan, make_plan, recorded_changes
 from idp.entitlements.plan_words import plan_document, plan_lines, printable
 from idp.entitlements.rule import RoleRule
-from idp.entitlements.template import Template
+from idp.entitlements.session_names import NamesInAws
 
 ACCOUNTS = Accounts([Account("111122223333", "dev", "aws", "ExampleIdP")])
 
@@ -22,7 +22,7 @@ def rule(name: str, **given: Any) -> RoleRule:
 
 def person(username: str, *groups: str, **attributes: str) -> Person:
     held = {name: (value,) for name, value in attributes.items()}
-    return Person("local", username, username, "", None, tuple(map(Group, groups)), held)
+    return Person("local", f"id of {username}", username, "", None, tuple(map(Group, groups)), held)
 
 
 def plan(
@@ -32,7 +32,7 @@ def plan(
     names: str = "{username}",
     keep: int | None = None,
 ) -> Plan:
-    return make_plan(before, after, ACCOUNTS, people, Template.parse(names), keep)
+    return make_plan(before, after, ACCOUNTS, people, NamesInAws.of(names), keep)
 
 
 def last_line(made: Plan) -> str:
@@ -144,7 +144,7 @@ def test_counts_everyone_and_keeps_the_first_ones_only() -> None:
             yield person(f"user-{number}")
 
     rules = [rule("r", everyone=True)]
-    made = make_plan([], rules, ACCOUNTS, people(), Template.parse("{username}"), keep=3)
+    made = make_plan([], rules, ACCOUNTS, people(), NamesInAws.of("{username}"), keep=3)
     assert read == 1000
     assert len(made.people) == 3
     assert made.totals.gaining == 1000

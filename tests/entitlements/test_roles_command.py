@@ -98,11 +98,14 @@ def test_plan_as_json(command: Command, file: Path) -> None:
     assert document["people"] == [
         {
             "username": "ann",
+            "directory": "local",
             "gained": [DEVELOPER],
             "lost": [],
             "changed": [],
             "problems": [],
             "session_name": None,
+            "source_identity": None,
+            "unusable": [],
         }
     ]
     assert document["totals"]["people"] == 3
@@ -216,7 +219,7 @@ def test_export_overwrites_only_when_told_to(command: Command, applied: Path) ->
 def test_lists_rules_in_their_order(command: Command) -> None:
     rows = [line.split("\t") for line in command("roles", "list").stdout.splitlines()]
     assert rows == [
-        ["developers", "groups developers", "Developer in dev", "1h"],
+        ["developers", "directory local, groups developers", "Developer in dev", "1h"],
         ["no-ops", "groups ops", "deny Developer in dev", ""],
     ]
     documents = json.loads(command("roles", "list", "--json").stdout)
