@@ -15,6 +15,7 @@ from idp.audit.log import AuditLog
 from idp.aws.arn import PARTITIONS
 from idp.cli.acting import acting_admin, command_origin
 from idp.cli.aws_register import register
+from idp.cli.aws_roles import aws_roles
 from idp.cli.aws_status import status
 from idp.cli.context import open_database
 from idp.cli.preflight import preflight
@@ -47,6 +48,7 @@ def aws() -> None:
 
 aws.add_command(register)
 aws.add_command(status)
+aws.add_command(aws_roles)
 aws.add_command(preflight)
 
 
