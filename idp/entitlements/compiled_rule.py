@@ -6,17 +6,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from idp.aws.arn import BadArn, RoleArn, parse_role_value
+from idp.aws.arn import BadArn, ProviderArn, RoleArn, parse_role_value
 from idp.entitlements.account import Account, Accounts
 from idp.entitlements.conditions import Condition, conditions_of
 from idp.entitlements.facts import Facts
 from idp.entitlements.group_conditions import InGroupNamedLike
 from idp.entitlements.role_names import (
     ROLE_PART,
+    SameRole,
     part_from_role,
     role_by_arn,
     role_from_part,
     role_in,
+    same_role,
 )
 from idp.entitlements.rule import RoleRule
 from idp.entitlements.template import Template
@@ -24,10 +26,21 @@ from idp.entitlements.template import Template
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A role in a registered account that a rule is about."""
+    """A role in a registered account that a rule is about.
+
+    `same` is equal for all spellings of the role, `provider` the one that vouches in the account:
+    made once and not at every sign-in.
+    """
 
     role: RoleArn
     account: Account
+    same: SameRole
+    provider: ProviderArn
+
+    @classmethod
+    def of(cls, role: RoleArn, account: Account) -> Target:
+        """The target, with what follows from the two."""
+        return cls(role, account, same_role(role), account.provider)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +62,9 @@ class CompiledRule:
         self.duration = Template.parse(rule.duration) if isinstance(rule.duration, str) else None
         self.session_name = _template(rule.role_session_name)
         self.source_identity = _template(rule.source_identity)
+        self.has_templates = bool(
+            self.templates or self.duration or self.session_name or self.source_identity
+        )
         self._accounts = accounts
         # None: no allow-list. An allow-list whose accounts are all gone allows nothing.
         self._allowed = (
@@ -140,7 +156,7 @@ class CompiledRule:
         if not self._allows(account):
             return self._not_allowed(what, account)
         try:
-            return Target(role_in(account, role), account)
+            return Target.of(role_in(account, role), account)
         except BadArn:
             return Unreachable(what, f"{what} names the role {role!r}, which IAM refuses")
 
@@ -188,7 +204,7 @@ def _named_roles(rule: RoleRule, accounts: Accounts) -> Iterator[Target | Unreac
         for account_name in rule.accounts:
             account = accounts.find(account_name)
             if account:
-                yield Target(role_in(account, name), account)
+                yield Target.of(role_in(account, name), account)
             else:
                 yield Unreachable(account_name, f"account {account_name} is not registered")
 
@@ -201,4 +217,4 @@ def _registered(role: RoleArn, accounts: Accounts) -> Target | Unreachable:
         return Unreachable(
             str(role), f"account {role.account} is registered in the partition {account.partition}"
         )
-    return Target(role, account)
+    return Target.of(role, account)

@@ -18,9 +18,9 @@ _TYPE = re.compile(
     r" *(?:OID\.)?(?P<type>[A-Za-z][A-Za-z0-9-]*|\d+(?:\.\d+)+) *= *", re.ASCII | re.I
 )
 _HEX_STRING = re.compile(r"#(?P<hex>(?:[0-9A-Fa-f]{2})+) *(?=[,+]|$)")
+_PLAIN = re.compile(r"""[^\\,+";<>\0]+""")
 _HEX = re.compile(r"[0-9A-Fa-f]{2}")
 _ESCAPABLE = frozenset(' "#+,;<=>\\')
-_MUST_BE_ESCAPED = frozenset('";<>\0')
 # RFC 4514 section 3 and RFC 4519: servers may write a type as its number.
 _NAMES = {
     "2.5.4.3": "cn",
@@ -92,18 +92,16 @@ def _value(text: str, position: int) -> tuple[str, int]:
     value = bytearray()
     kept = 0  # blanks at the end count only if they were escaped
     while position < len(text) and text[position] not in ",+":
-        character = text[position]
-        if character in _MUST_BE_ESCAPED:
-            raise _bad(text)
-        if character == "\\":
+        if plain := _PLAIN.match(text, position):
+            value += _utf8(plain[0], text)
+            position = plain.end()
+            kept = len(value) - (len(plain[0]) - len(plain[0].rstrip(" ")))
+        elif text[position] == "\\":
             escaped, position = _escaped(text, position + 1)
             value += escaped
             kept = len(value)
         else:
-            value += _utf8(character, text)
-            position += 1
-            if character != " ":
-                kept = len(value)
+            raise _bad(text)
     try:
         return name_key(value[:kept].decode()), position
     except UnicodeDecodeError:
@@ -111,16 +109,17 @@ def _value(text: str, position: int) -> tuple[str, int]:
 
 
 def _escaped(text: str, position: int) -> tuple[bytes, int]:
-    if pair := _HEX.match(text, position):
+    pair = _HEX.match(text, position)
+    if pair and pair[0] != "00":
         return bytes.fromhex(pair[0]), pair.end()
     if text[position : position + 1] in _ESCAPABLE and position < len(text):
         return text[position].encode(), position + 1
     raise _bad(text)
 
 
-def _utf8(character: str, text: str) -> bytes:
+def _utf8(plain: str, text: str) -> bytes:
     try:
-        return character.encode()
+        return plain.encode()
     except UnicodeEncodeError:
         raise _bad(text) from None
 

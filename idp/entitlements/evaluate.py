@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from idp.aws.arn import RoleArn
@@ -9,10 +10,9 @@ from idp.directory.person import Person
 from idp.entitlements.compiled_rule import CompiledRule, Target
 from idp.entitlements.facts import UNKNOWN, Circumstances, Facts
 from idp.entitlements.grant import Grant
+from idp.entitlements.role_names import SameRole
 from idp.entitlements.ruleset import RuleSet
 from idp.entitlements.session_shape import NoSuchSession, SessionShape, session_shape
-
-SameRole = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +52,18 @@ def evaluate(ruleset: RuleSet, person: Person, circumstances: Circumstances = UN
     be refused by AWS, is withheld and told in `problems`: a session with a wrong tag could open
     what it should not.
     """
-    decision = decide(ruleset, Facts.of(person, circumstances))
+    facts = Facts.of(person, circumstances)
+    return evaluate_rules(ruleset.candidates(facts), facts)
+
+
+def evaluate_rules(rules: Iterable[CompiledRule], facts: Facts) -> Grants:
+    """As `evaluate`, of these rules alone: those that may concern the person, in their order."""
+    person, decision = facts.person, _decide(rules, facts)
     grants: list[Grant] = []
     problems: list[GrantProblem] = []
     shapes: dict[int, SessionShape | NoSuchSession] = {}
     for role, (compiled, target) in decision.allowed.items():
-        if same_role(role) in decision.denied:
+        if target.same in decision.denied:
             continue
         if compiled.position not in shapes:
             shapes[compiled.position] = _shape(compiled, person)
@@ -73,26 +79,22 @@ def evaluate(ruleset: RuleSet, person: Person, circumstances: Circumstances = UN
 
 def decide(ruleset: RuleSet, facts: Facts) -> Decision:
     """Let every rule that matches speak, in the order of the file."""
+    return _decide(ruleset.candidates(facts), facts)
+
+
+def _decide(rules: Iterable[CompiledRule], facts: Facts) -> Decision:
     decision = Decision({}, {}, [])
-    for compiled in ruleset.candidates(facts):
+    for compiled in rules:
         if not compiled.matches(facts):
             continue
         for target in compiled.targets(facts):
             if compiled.denies:
-                decision.denied.setdefault(same_role(target.role), compiled)
+                decision.denied.setdefault(target.same, compiled)
             else:
                 decision.allowed.setdefault(target.role, (compiled, target))
         if compiled.rule.role_attribute:
             decision.unusable.extend(found.reason for found in compiled.unreachable(facts))
     return decision
-
-
-def same_role(role: RoleArn) -> SameRole:
-    """Equal for ARNs of one role: IAM role names are unique in an account whatever case and path.
-
-    (IAM API reference, CreateRole.) So a deny can't be walked around by another spelling.
-    """
-    return role.account, role.name.lower()
 
 
 def _shape(compiled: CompiledRule, person: Person) -> SessionShape | NoSuchSession:
@@ -105,7 +107,7 @@ def _shape(compiled: CompiledRule, person: Person) -> SessionShape | NoSuchSessi
 def _grant(compiled: CompiledRule, target: Target, shape: SessionShape) -> Grant:
     return Grant(
         role=target.role,
-        provider=target.account.provider,
+        provider=target.provider,
         account_alias=target.account.alias,
         duration=shape.duration,
         tags=shape.tags,

@@ -8,8 +8,9 @@ from typing import Literal
 from idp.aws.arn import RoleArn
 from idp.directory.person import Person
 from idp.entitlements.compiled_rule import CompiledRule, Target
-from idp.entitlements.evaluate import Decision, Grants, decide, evaluate, same_role
+from idp.entitlements.evaluate import Decision, Grants, decide, evaluate
 from idp.entitlements.facts import UNKNOWN, Circumstances, Facts
+from idp.entitlements.role_names import same_role
 from idp.entitlements.rule import Effect
 from idp.entitlements.ruleset import RuleSet
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from idp.aws.arn import RoleArn
 from idp.directory.person import Person
-from idp.entitlements.evaluate import GrantProblem, Grants, evaluate
-from idp.entitlements.facts import UNKNOWN, Circumstances
+from idp.entitlements.compiled_rule import CompiledRule
+from idp.entitlements.evaluate import GrantProblem, Grants, evaluate_rules
+from idp.entitlements.facts import UNKNOWN, Circumstances, Facts
 from idp.entitlements.ruleset import RuleSet
 from idp.entitlements.session_names import NamesInAws
 
@@ -85,18 +86,40 @@ def impact(
 
     Names are looked at for those who get a role by the new rules.
     """
+    unchanged = _unchanged(before, after)
     for person in people:
-        new = evaluate(after, person, circumstances)
+        facts = Facts.of(person, circumstances)
+        old_rules, new_rules = before.candidates(facts), after.candidates(facts)
+        new = evaluate_rules(new_rules, facts)
+        # Most people are concerned by no rule that changes.
+        same = _names(old_rules) == _names(new_rules) and unchanged.issuperset(_names(new_rules))
+        old = new if same else evaluate_rules(old_rules, facts)
         session_name, source_identity = names.problems(person, new)
         yield PersonImpact(
             person.username,
-            *_changes(evaluate(before, person, circumstances), new),
+            *_changes(old, new),
             problems=new.problems,
             session_name=session_name,
             source_identity=source_identity,
             unusable=new.unusable,
             directory=person.directory,
         )
+
+
+def _unchanged(before: RuleSet, after: RuleSet) -> frozenset[str]:
+    """The names of the rules that are the same in both versions."""
+    if before.accounts is not after.accounts:
+        return frozenset()
+    old = {compiled.rule.name: compiled.rule for compiled in before.rules}
+    return frozenset(
+        compiled.rule.name
+        for compiled in after.rules
+        if old.get(compiled.rule.name) == compiled.rule
+    )
+
+
+def _names(rules: Iterable[CompiledRule]) -> list[str]:
+    return [compiled.rule.name for compiled in rules]
 
 
 _Roles = tuple[RoleArn, ...]

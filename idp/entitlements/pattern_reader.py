@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 from idp.errors import IdpError
@@ -116,6 +117,16 @@ def _first(sequence: _Sequence) -> frozenset[str] | None:
     return frozenset().union(*known) if len(known) == len(found) else None
 
 
+@lru_cache(maxsize=1024)
+def _characters(written: str) -> frozenset[str]:
+    """The characters that a character or class stands for; all beyond ASCII count as one."""
+    compiled = re.compile(written, re.ASCII)
+    characters = {character for character in _ASCII if compiled.fullmatch(character)}
+    if not written.isascii() or compiled.fullmatch(_BEYOND_ASCII):
+        characters.add(_BEYOND_ASCII)
+    return frozenset(characters)
+
+
 class PatternReader:
     """Reads a pattern without its anchors and counts the ways of matching it."""
 
@@ -174,13 +185,8 @@ class PatternReader:
         return _Choice(tuple(alternatives))
 
     def _atom(self) -> _Atom:
-        written = self._one_of_a_set()
-        compiled = re.compile(written, re.ASCII)
-        characters = {character for character in _ASCII if compiled.fullmatch(character)}
-        if not written.isascii() or compiled.fullmatch(_BEYOND_ASCII):
-            characters.add(_BEYOND_ASCII)
-        least, most = self._quantity()
-        return _Atom(frozenset(characters), least, most)
+        characters = _characters(self._one_of_a_set())
+        return _Atom(characters, *self._quantity())
 
     def _one_of_a_set(self) -> str:
         character = self.text[self.position]

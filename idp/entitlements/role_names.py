@@ -6,7 +6,16 @@ from idp.aws.arn import BadArn, RoleArn
 from idp.entitlements.account import Account
 
 SINGLE_SIGN_ON_ROLES = "AWSReservedSSO_"
+SameRole = tuple[str, str]
 ROLE_PART = "{role}"
+
+
+def same_role(role: RoleArn) -> SameRole:
+    """Equal for ARNs of one role: IAM role names are unique in an account whatever case and path.
+
+    (IAM API reference, CreateRole.) So a deny can't be walked around by another spelling.
+    """
+    return role.account, role.name.lower()
 
 
 def role_in(account: Account, role: str) -> RoleArn:

@@ -43,22 +43,28 @@ class RuleSet:
     def candidates(self, facts: Facts) -> list[CompiledRule]:
         """The rules that may concern this person, in the order of the file."""
         found = set(self._for_each)
-        found.update(self._by_user.get(facts.user_key, ()))
+        if by_user := self._by_user.get(facts.user_key):
+            found.update(by_user)
         for group in facts.group_keys:
-            found.update(self._by_group.get(group, ()))
+            if by_group := self._by_group.get(group):
+                found.update(by_group)
         for name, values in facts.person.attributes.items():
             found.update(self._by_attribute_name.get(name, ()))
             for value in values:
-                found.update(self._by_attribute.get((name, value), ()))
+                if by_value := self._by_attribute.get((name, value)):
+                    found.update(by_value)
         for length in self._prefix_lengths:
             for name in facts.group_names:
-                found.update(self._by_prefix.get(name[:length], ()))
+                if by_prefix := self._by_prefix.get(name[:length]):
+                    found.update(by_prefix)
         if self._by_group_dn:
             for each in facts.person.groups:
-                found.update(self._by_group_dn.get(dn_key(each.dn) if each.dn else None, ()))
+                if each.dn and (by_dn := self._by_group_dn.get(dn_key(each.dn))):
+                    found.update(by_dn)
         if self._by_group_sid:
             for each in facts.person.groups:
-                found.update(self._by_group_sid.get(each.sid, ()))
+                if by_sid := self._by_group_sid.get(each.sid):
+                    found.update(by_sid)
         return [self.rules[position] for position in sorted(found)]
 
     def _enter(self, compiled: CompiledRule) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from idp.aws.limits import (
     RefusedByAws,
@@ -35,11 +36,13 @@ class NoSuchSession(IdpError):
 def session_shape(compiled: CompiledRule, person: Person) -> SessionShape:
     """Fill in the rule's templates. Raises NoSuchSession naming the first that can't be."""
     rule = compiled.rule
+    duration = rule.duration if isinstance(rule.duration, int) else 0
+    if not compiled.has_templates:
+        return SessionShape(duration, {}, None, None)
     tags = {
-        key: _filled(f"The session tag {key}", template, person, _tag_check(key))
+        key: _filled(f"The session tag {key}", template, person, partial(check_tag_value, key))
         for key, template in compiled.templates.items()
     }
-    duration = rule.duration if isinstance(rule.duration, int) else 0
     if compiled.duration:
         text = _filled("The session's duration", compiled.duration, person, parse_session_length)
         duration = parse_session_length(text)
@@ -52,10 +55,6 @@ def session_shape(compiled: CompiledRule, person: Person) -> SessionShape:
         if identity
         else None,
     )
-
-
-def _tag_check(key: str) -> Callable[[str], None]:
-    return lambda value: check_tag_value(key, value)
 
 
 def _filled(what: str, template: Template, person: Person, check: Callable[[str], object]) -> str:

@@ -11,7 +11,7 @@ from idp.aws.role_listing import ListedRole
 from idp.entitlements.account import Account
 from idp.entitlements.compiled_rule import CompiledRule
 from idp.entitlements.duration import format_duration
-from idp.entitlements.evaluate import same_role
+from idp.entitlements.role_names import same_role
 from idp.entitlements.ruleset import RuleSet
 from idp.preflight.role_trust import Ourselves, RoleTrust, role_trust
 
