@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import func, select
 
 from idp.db.models import AuditEventRow, ClaimedNameRow, NameIdRow, PersonRow
-from idp.entitlements.store import save_account
+from idp.entitlements.rule import RoleRule
+from idp.entitlements.store import apply_rules, save_account
 from tests.company import ACCOUNTS, Company, posted_form
 from tests.preflight.command import Command, Done
 
@@ -149,3 +150,24 @@ def test_a_provider_that_is_not_the_registered_one_does_not_exist(
 
 def test_a_user_who_is_not_there_is_bad_input(preflight: Command) -> None:
     assert run(preflight, "nobody", ADMIN).code == 2
+
+
+def test_supposes_a_factor_and_an_address_for_rules_that_ask(
+    company: Company, preflight: Command
+) -> None:
+    reader = "arn:aws:iam::111122223333:role/ReadOnly"
+    rule = RoleRule(
+        "office",
+        users=("cleo",),
+        factors=("password",),
+        networks=("10.0.0.0/8",),
+        roles=("ReadOnly",),
+        accounts=("dev",),
+    )
+    with company.parts.database.writing() as session:
+        apply_rules(session, [rule])
+    blind = preflight("--user", "cleo", "--role", reader)
+    assert blind.code == 1
+    assert "would need one of them; try --factor password" in blind.out
+    known = ("--factor", "password", "--from-address", "10.0.0.1")
+    assert run(preflight, "cleo", reader, *known).document["rule"] == "office"
