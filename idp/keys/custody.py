@@ -6,13 +6,12 @@ custodies there are.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from cryptography.hazmat.primitives.asymmetric import rsa
 from sqlalchemy.orm import Session
 
 from idp.errors import IdpError
 from idp.keys import file_custody
+from idp.keys.made_key import MadeKey
 from idp.keys.signing_key import KeyUnusable, SigningKey
 from idp.keys.uncommitted import unless_committed
 from idp.saml.signature import Signer
@@ -24,17 +23,6 @@ CUSTODIES = (FILE,)
 
 class UnknownCustody(IdpError):
     """A custody is named that does not exist, or that can't do what was asked."""
-
-
-@dataclass(frozen=True, slots=True)
-class MadeKey:
-    """A new private key: where it lies, and the key itself to sign its certificate with.
-
-    For a token or a cloud `signing_key` holds no secret; it hands each signature on.
-    """
-
-    locator: str
-    signing_key: rsa.RSAPrivateKey
 
 
 def make_key(session: Session, settings: Settings, custody: str, key_id: str, bits: int) -> MadeKey:

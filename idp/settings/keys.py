@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from idp.settings.custody import KmsSettings, Pkcs11Settings
 from idp.settings.section import Section
 
 
@@ -18,3 +19,5 @@ class KeySettings(Section):
     certificate_days: int = Field(
         1095, ge=1, le=3650, description="How long certificates of new keys are valid."
     )
+    pkcs11: Pkcs11Settings = Pkcs11Settings()
+    kms: KmsSettings = KmsSettings()
