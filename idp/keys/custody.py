@@ -42,7 +42,7 @@ def keep_key(
 ) -> MadeKey:
     """Take a key that was made elsewhere into custody "file". Raises KeyUnusable."""
     path = file_custody.private_key_path(settings.keys.folder, key_id)
-    file_custody.write_private_key(path, private)
+    file_custody.write_private_key(path, key_id, private, settings)
     unless_committed(session, lambda: path.unlink(missing_ok=True))
     return MadeKey(str(path), private)
 
@@ -50,7 +50,7 @@ def keep_key(
 def open_signer(key: SigningKey, settings: Settings) -> Signer:
     """A Signer for `key`. Raises KeyUnusable, never showing anything of the private key."""
     if key.custody == FILE:
-        return file_custody.open_signer(key)
+        return file_custody.open_signer(key, settings)
     raise KeyUnusable(
         f"Key {key.id} is in custody {key.custody!r}, which this version does not know.",
         "Use the version that made the key, or make another one.",

@@ -139,13 +139,22 @@ def _refuse_unknown_variables() -> None:
                 )
 
 
+def _is_secret(name: str) -> bool:
+    """Also where somebody mistyped the name: its value is not to be shown."""
+    return "url" in name or "encryption_" in name
+
+
 def _sentences(problem: ValidationError, path: Path) -> str:
     lines = []
     for error in problem.errors():
         name = ".".join(str(part) for part in error["loc"]) or "settings"
         reason = error["msg"].removeprefix("Value error, ")
         shown = ""
-        if error["loc"] and not isinstance(error["input"], dict | BaseModel) and "url" not in name:
+        if (
+            error["loc"]
+            and not isinstance(error["input"], dict | BaseModel)
+            and not _is_secret(name)
+        ):
             shown = f" (it is {error['input']!r})"
         lines.append(f"{name}: {reason}{shown}.")
     where = f"{path} and IDP_* variables" if path.is_file() else "IDP_* variables"

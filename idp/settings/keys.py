@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from idp.settings.custody import KmsSettings, Pkcs11Settings
 from idp.settings.section import Section
@@ -18,6 +18,23 @@ class KeySettings(Section):
     rsa_bits: Literal[2048, 3072, 4096] = Field(2048, description="Length of new keys.")
     certificate_days: int = Field(
         1095, ge=1, le=3650, description="How long certificates of new keys are valid."
+    )
+    encryption: Literal["file", "environment", "kms", "none"] = Field(
+        "file",
+        description="Where the key-encryption key is that key files are encrypted with; `none` "
+        "writes them unencrypted.",
+    )
+    encryption_key_file: Path | None = Field(
+        None,
+        description="For `file`: the key-encryption key, made at first use. Empty: "
+        "key-encryption.key in the data folder.",
+    )
+    encryption_key: SecretStr = Field(
+        SecretStr(""),
+        description="For `environment`: 32 random bytes in base64. Set it as a variable only.",
+    )
+    encryption_kms_key: str = Field(
+        "", description="For `kms`: ARN of a symmetric KMS key. Credentials as AWS tools find them."
     )
     pkcs11: Pkcs11Settings = Pkcs11Settings()
     kms: KmsSettings = KmsSettings()

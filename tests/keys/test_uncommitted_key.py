@@ -137,6 +137,7 @@ def test_the_file_stays_when_nobody_knows_whether_the_row_is_there(
 def test_a_file_that_is_there_is_neither_overwritten_nor_removed(tmp_path: Path) -> None:
     path = private_key_path(tmp_path, "one")
     path.write_bytes(b"another key")
+    settings = Settings(data_folder=tmp_path, keys=KeySettings(folder=tmp_path))
     with pytest.raises(KeyUnusable, match="exists"):
-        write_private_key(path, memory_key().private)
+        write_private_key(path, "one", memory_key().private, settings)
     assert path.read_bytes() == b"another key"
