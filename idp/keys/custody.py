@@ -6,11 +6,14 @@ custodies there are.
 
 from __future__ import annotations
 
+import logging
+from functools import partial
+
 from cryptography.hazmat.primitives.asymmetric import rsa
 from sqlalchemy.orm import Session
 
 from idp.errors import IdpError
-from idp.keys import file_custody
+from idp.keys import file_custody, kms_custody, pkcs11_custody
 from idp.keys.made_key import MadeKey
 from idp.keys.signing_key import KeyUnusable, SigningKey
 from idp.keys.uncommitted import unless_committed
@@ -18,7 +21,11 @@ from idp.saml.signature import Signer
 from idp.settings import Settings
 
 FILE = "file"
-CUSTODIES = (FILE,)
+PKCS11 = "pkcs11"
+KMS = "kms"
+CUSTODIES = (FILE, PKCS11, KMS)
+
+log = logging.getLogger("idp.keys")
 
 
 class UnknownCustody(IdpError):
@@ -34,7 +41,19 @@ def make_key(session: Session, settings: Settings, custody: str, key_id: str, bi
     if custody == FILE:
         private = rsa.generate_private_key(public_exponent=65537, key_size=bits)
         return keep_key(session, settings, key_id, private)
-    raise _unknown(custody)
+    if custody == PKCS11:
+        made = pkcs11_custody.make_key(settings, key_id, bits)
+    elif custody == KMS:
+        made = kms_custody.make_key(settings, key_id, bits)
+    else:
+        raise _unknown(custody)
+    undo = partial(_give_up, custody, made.locator, settings)
+    try:
+        unless_committed(session, undo)
+    except BaseException:
+        undo()
+        raise
+    return made
 
 
 def keep_key(
@@ -51,10 +70,30 @@ def open_signer(key: SigningKey, settings: Settings) -> Signer:
     """A Signer for `key`. Raises KeyUnusable, never showing anything of the private key."""
     if key.custody == FILE:
         return file_custody.open_signer(key, settings)
+    if key.custody == PKCS11:
+        return pkcs11_custody.open_signer(key, settings)
+    if key.custody == KMS:
+        return kms_custody.open_signer(key, settings)
     raise KeyUnusable(
         f"Key {key.id} is in custody {key.custody!r}, which this version does not know.",
         "Use the version that made the key, or make another one.",
     )
+
+
+def probe(signer: Signer) -> None:
+    """Raise KeyUnusable unless `signer` could sign now. A key in memory always can."""
+    if isinstance(signer, pkcs11_custody.Pkcs11Signer | kms_custody.KmsSigner):
+        signer.probe()
+
+
+def _give_up(custody: str, locator: str, settings: Settings) -> None:
+    """Remove a key whose row was not committed; if that fails, the log says what is left over."""
+    forget = pkcs11_custody.forget_key if custody == PKCS11 else kms_custody.forget_key
+    try:
+        forget(locator, settings)
+    except KeyUnusable as problem:
+        fields = {"custody": custody, "locator": locator, "reason": problem.message}
+        log.warning("an unused key is left over", extra=fields)
 
 
 def _unknown(custody: str) -> UnknownCustody:

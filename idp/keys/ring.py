@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from idp.db.engine import Database
-from idp.keys.custody import open_signer
+from idp.keys.custody import open_signer, probe
 from idp.keys.signing_key import KeyUnusable, SigningKey
 from idp.keys.store import active_key
 from idp.saml.signature import Signer
@@ -78,6 +78,10 @@ class KeyRing:
             finally:
                 self._looking.release()
         return self._within(LONGEST_UNSEEN_SECONDS) or self._after_somebody_looked()
+
+    def check(self) -> None:
+        """Raise KeyUnusable unless the active key could sign now; a token or cloud is asked."""
+        probe(self.active().signer)
 
     def _within(self, seconds: float) -> ReadyKey | None:
         # In this order: _look writes _seen_at last, so a key is never taken for a newer one.

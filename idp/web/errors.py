@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from idp.errors import IdpError
+from idp.keys.signing_key import KeyUnusable
 from idp.signin.throttle import TooManyAttempts
 
 log = logging.getLogger("idp.web")
@@ -35,6 +36,7 @@ _SENTENCES = {
 
 def register(app: Flask) -> None:
     """Turn refusals and accidents into pages."""
+    app.register_error_handler(KeyUnusable, _no_signing_key)
     app.register_error_handler(IdpError, _refusal)
     app.register_error_handler(CSRFError, _stale_form)
     app.register_error_handler(HTTPException, _http)
@@ -52,6 +54,21 @@ def error_page(status: int, heading: str, text: str, advice: str = "") -> Respon
         action=("Go to your roles", url_for("portal.page")),
     )
     return make_response(page, status)
+
+
+def _no_signing_key(refusal: KeyUnusable) -> Response:
+    """What is wrong with the key is for the log; a visitor can't mend it, nor need to know it."""
+    fields = {"request_id": g.request_id, "reason": refusal.message, "advice": refusal.advice}
+    log.error("signing key unusable", extra=fields)
+    response = error_page(
+        refusal.status,
+        _HEADINGS[503],
+        "The signing key can't be reached, so nobody can be handed over to AWS now.",
+        "Your sign-in is kept: try again in a minute. If it lasts, give the reference below to "
+        "your administrators.",
+    )
+    response.headers["Retry-After"] = "10"
+    return response
 
 
 def _refusal(refusal: IdpError) -> Response:
