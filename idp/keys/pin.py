@@ -12,8 +12,8 @@ import hashlib
 import os
 import secrets
 import tempfile
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import IO, TypeVar
 
 from pkcs11.exceptions import PinExpired, PinIncorrect, PinInvalid, PinLenRange, PinLocked
@@ -63,33 +63,39 @@ class RefusedPin:
 
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
-        self._note: IO[bytes] | None = None
+        self._shared: IO[bytes] | None = None
 
     def share(self) -> None:
         """Make what is shared. Processes that are forked before this each have one of their own."""
-        if self._note is None:
-            self._note = tempfile.TemporaryFile()  # noqa: SIM115  # has no name, ends with us
+        self._note()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep the other processes from logging in meanwhile, or each would try a wrong PIN."""
+        fcntl.lockf(self._note(), fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.lockf(self._note(), fcntl.LOCK_UN)
 
     def login(self, token: str, pin: str, source: str, attempt: Callable[[], T]) -> T:
         """What `attempt()` gives, with this PIN at the token of this name and serial number.
 
-        Raises KeyUnusable if the token refuses the PIN, or has refused it before.
+        Call it while alone. Raises KeyUnusable if the token refuses the PIN, or refused it before.
         """
-        self.share()
-        assert self._note is not None  # noqa: S101
-        note = self._note.fileno()
         mark = hashlib.blake2b(f"{token}\0{pin}".encode(), key=self._key).digest()
-        fcntl.lockf(note, fcntl.LOCK_EX)  # one process at a time, or each would try once
+        if os.pread(self._note(), len(mark), 0) == mark:
+            raise _refused(token, source)
         try:
-            if os.pread(note, len(mark), 0) == mark:
-                raise _refused(token, source)
-            try:
-                return attempt()
-            except _REFUSALS:
-                os.pwrite(note, mark, 0)
-                raise _refused(token, source) from None
-        finally:
-            fcntl.lockf(note, fcntl.LOCK_UN)
+            return attempt()
+        except _REFUSALS:
+            os.pwrite(self._note(), mark, 0)
+            raise _refused(token, source) from None
+
+    def _note(self) -> int:
+        if self._shared is None:
+            self._shared = tempfile.TemporaryFile()  # noqa: SIM115  # has no name, ends with us
+        return self._shared.fileno()
 
 
 def _refused(token: str, source: str) -> KeyUnusable:

@@ -24,6 +24,7 @@ from pkcs11.exceptions import PKCS11Error
 from idp.keys import token_key
 from idp.keys.bounded_calls import BoundedCalls, TookTooLong
 from idp.keys.gate import Gate
+from idp.keys.pin import REFUSED_PIN
 from idp.keys.signing_key import CustodyDown, KeyUnusable
 from idp.keys.token_login import find_token, log_in
 from idp.settings import Pkcs11Settings
@@ -107,7 +108,7 @@ class TokenSession:
         """Do it; if the session turns out to be dead, once more in a new one."""
         try:
             return work()
-        except PKCS11Error:
+        except (PKCS11Error, CustodyDown):
             self._leave()
         try:
             return work()
@@ -161,8 +162,9 @@ class TokenSession:
             return self._session
         self._leave()
         try:
-            token = find_token(self._library(), self.settings)
-            self._session = log_in(token, self.settings, writable=writable)
+            with REFUSED_PIN.alone():
+                token = find_token(self._library(), self.settings)
+                self._session = log_in(token, self.settings, writable=writable)
         except BaseException:
             self._leave()
             raise
