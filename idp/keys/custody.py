@@ -96,6 +96,16 @@ def _give_up(custody: str, locator: str, settings: Settings) -> None:
         log.warning("an unused key is left over", extra=fields)
 
 
+def read_private_key(key: SigningKey, settings: Settings) -> rsa.RSAPrivateKey:
+    """The private key itself. Raises UnknownCustody for any but files, and KeyUnusable."""
+    if key.custody != FILE:
+        raise UnknownCustody(
+            f"Key {key.id} is in custody {key.custody!r}, and its private half never leaves that.",
+            "Move to another custody by rotation: idp certs rotate",
+        )
+    return file_custody.read_private_key(key, settings)
+
+
 def _unknown(custody: str) -> UnknownCustody:
     return UnknownCustody(
         f"There is no custody {custody!r} for signing keys.",

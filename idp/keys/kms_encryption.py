@@ -6,7 +6,7 @@ KMS is asked when a signing key is made and when a process opens it, not for eac
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -62,8 +62,8 @@ class KmsEncryption:
 def _client(key: str) -> KMSClient:
     parts = key.split(":")
     region = parts[3] if len(parts) > 5 and parts[0] == "arn" else None
-    client: KMSClient = Session().create_client("kms", region_name=region, config=BOUNDED)
-    return client
+    client = Session().create_client("kms", region_name=region, config=BOUNDED)
+    return cast("KMSClient", client)
 
 
 def _refused(what: str, key: str, problem: Exception) -> KeyUnusable:

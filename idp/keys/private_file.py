@@ -30,12 +30,13 @@ def read_private(path: Path, what: str) -> bytes:
         raise KeyUnusable(
             f"{what} {path} can't be read: {problem.strerror}.", "Put the file back."
         ) from None
-    with os.fdopen(descriptor, "rb") as file:
-        _require_ours_alone(os.fstat(file.fileno()), path, what)
-        try:
-            return file.read(LARGEST + 1)
-        except OSError as problem:
-            raise KeyUnusable(f"{what} {path} can't be read: {problem.strerror}.") from None
+    try:
+        _require_ours_alone(os.fstat(descriptor), path, what)
+        return os.read(descriptor, LARGEST)
+    except OSError as problem:
+        raise KeyUnusable(f"{what} {path} can't be read: {problem.strerror}.") from None
+    finally:
+        os.close(descriptor)
 
 
 def _require_ours_alone(found: os.stat_result, path: Path, what: str) -> None:

@@ -140,8 +140,7 @@ def _refuse_unknown_variables() -> None:
 
 
 def _is_secret(name: str) -> bool:
-    """Also where somebody mistyped the name: its value is not to be shown."""
-    return "url" in name or "encryption_" in name
+    return "url" in name or name == "keys.encryption_key"
 
 
 def _sentences(problem: ValidationError, path: Path) -> str:
@@ -154,6 +153,7 @@ def _sentences(problem: ValidationError, path: Path) -> str:
             error["loc"]
             and not isinstance(error["input"], dict | BaseModel)
             and not _is_secret(name)
+            and error["type"] != "extra_forbidden"
         ):
             shown = f" (it is {error['input']!r})"
         lines.append(f"{name}: {reason}{shown}.")

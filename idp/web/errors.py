@@ -36,8 +36,8 @@ _SENTENCES = {
 
 def register(app: Flask) -> None:
     """Turn refusals and accidents into pages."""
-    app.register_error_handler(KeyUnusable, _no_signing_key)
     app.register_error_handler(IdpError, _refusal)
+    app.register_error_handler(KeyUnusable, _key_refusal)
     app.register_error_handler(CSRFError, _stale_form)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _accident)
@@ -56,19 +56,15 @@ def error_page(status: int, heading: str, text: str, advice: str = "") -> Respon
     return make_response(page, status)
 
 
-def _no_signing_key(refusal: KeyUnusable) -> Response:
-    """What is wrong with the key is for the log; a visitor can't mend it, nor need to know it."""
-    fields = {"request_id": g.request_id, "reason": refusal.message, "advice": refusal.advice}
-    log.error("signing key unusable", extra=fields)
-    response = error_page(
+def _key_refusal(refusal: KeyUnusable) -> Response:
+    """The page says nothing of where keys lie; the log does."""
+    log.error("signing key unusable", extra={"reason": str(refusal), "request_id": g.request_id})
+    return error_page(
         refusal.status,
-        _HEADINGS[503],
-        "The signing key can't be reached, so nobody can be handed over to AWS now.",
-        "Your sign-in is kept: try again in a minute. If it lasts, give the reference below to "
-        "your administrators.",
+        _HEADINGS[refusal.status],
+        "The signing key can't be used just now, so nobody can be sent to AWS.",
+        "Try again in a minute. The administrators find the reason in the log.",
     )
-    response.headers["Retry-After"] = "10"
-    return response
 
 
 def _refusal(refusal: IdpError) -> Response:
