@@ -92,8 +92,7 @@ def _give_up(custody: str, locator: str, settings: Settings) -> None:
     try:
         forget(locator, settings)
     except KeyUnusable as problem:
-        fields = {"custody": custody, "locator": locator, "reason": problem.message}
-        log.warning("an unused key is left over", extra=fields)
+        log.warning("an unused key is left over in %s: %s (%s)", custody, locator, problem.message)
 
 
 def read_private_key(key: SigningKey, settings: Settings) -> rsa.RSAPrivateKey:

@@ -12,7 +12,8 @@ from idp.keys.signing_key import KeyUnusable
 
 T = TypeVar("T")
 
-log = logging.getLogger("idp.keys")
+log = logging.getLogger("idp.keys.gate")
+log.addHandler(logging.NullHandler())  # a command at a terminal says it in its own words
 
 
 class Gate:

@@ -115,8 +115,10 @@ class KmsConnection:
         """Have KMS delete the key after keys.kms.deletion_days. Raises KeyUnusable, CustodyDown."""
 
         def schedule(client: KMSClient) -> None:
-            days = self._settings.deletion_days
-            client.schedule_key_deletion(KeyId=key, PendingWindowInDays=days)
+            client.schedule_key_deletion(
+                KeyId=key.rpartition("/")[2],  # moto does not take an ARN here
+                PendingWindowInDays=self._settings.deletion_days,
+            )
 
         self._ask(schedule, "kms:ScheduleKeyDeletion", key, ADMIN_SECONDS)
 

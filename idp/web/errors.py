@@ -58,7 +58,7 @@ def error_page(status: int, heading: str, text: str, advice: str = "") -> Respon
 
 def _key_refusal(refusal: KeyUnusable) -> Response:
     """The page says nothing of where keys lie; the log does."""
-    log.error("signing key unusable", extra={"reason": str(refusal), "request_id": g.request_id})
+    log.error("signing key unusable", extra={"reason": str(refusal)})
     return error_page(
         refusal.status,
         _HEADINGS[refusal.status],

@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -123,6 +122,11 @@ class Kms:
         """End moto; what it knew is gone."""
         self._process.kill()
         self._process.wait(10)
+
+    def forget(self) -> None:
+        """Have no keys any more."""
+        reset = urllib.request.Request(f"{self.moto_url}/moto-api/reset", method="POST")
+        urllib.request.urlopen(reset, timeout=10).close()
 
     @contextmanager
     def frozen(self) -> Iterator[None]:

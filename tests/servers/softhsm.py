@@ -39,7 +39,8 @@ sys.stdin.read()
 _ELSEWHERE = """
 import sys, pkcs11
 from pkcs11 import Attribute, ObjectClass
-session = pkcs11.lib(sys.argv[1]).get_token(token_label=sys.argv[2]).open(rw=True, user_pin=sys.argv[3])
+token = pkcs11.lib(sys.argv[1]).get_token(token_label=sys.argv[2])
+session = token.open(rw=True, user_pin=sys.argv[3])
 name = bytes.fromhex(sys.argv[4])
 """
 
