@@ -7,6 +7,7 @@ custodies there are.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from functools import partial
 
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -47,12 +48,7 @@ def make_key(session: Session, settings: Settings, custody: str, key_id: str, bi
         made = kms_custody.make_key(settings, key_id, bits)
     else:
         raise _unknown(custody)
-    undo = partial(_give_up, custody, made.locator, settings)
-    try:
-        unless_committed(session, undo)
-    except BaseException:
-        undo()
-        raise
+    _stays_if_committed(session, partial(_give_up, custody, made.locator, settings))
     return made
 
 
@@ -62,7 +58,7 @@ def keep_key(
     """Take a key that was made elsewhere into custody "file". Raises KeyUnusable."""
     path = file_custody.private_key_path(settings.keys.folder, key_id)
     file_custody.write_private_key(path, key_id, private, settings)
-    unless_committed(session, lambda: path.unlink(missing_ok=True))
+    _stays_if_committed(session, lambda: path.unlink(missing_ok=True))
     return MadeKey(str(path), private)
 
 
@@ -84,6 +80,14 @@ def probe(signer: Signer) -> None:
     """Raise KeyUnusable unless `signer` could sign now. A key in memory always can."""
     if isinstance(signer, pkcs11_custody.Pkcs11Signer | kms_custody.KmsSigner):
         signer.probe()
+
+
+def _stays_if_committed(session: Session, undo: Callable[[], object]) -> None:
+    try:
+        unless_committed(session, undo)
+    except BaseException:  # the database is away, so there is no transaction to wait for
+        undo()
+        raise
 
 
 def _give_up(custody: str, locator: str, settings: Settings) -> None:

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from sqlalchemy import func, select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from idp.checks import Severity, check_all
@@ -30,6 +31,7 @@ from tests.company import make_company, response_xml
 from tests.conftest import require_program
 from tests.making import NOON, memory_key, statement
 from tests.servers.kms import Kms
+from tests.servers.postgresql import free_port
 from tests.servers.softhsm import SoftHsm
 
 ADMINISTRATOR = "arn:aws:iam::111122223333:role/Administrator"
@@ -128,10 +130,10 @@ def left(request: pytest.FixtureRequest, settings: Settings, custody: str) -> in
 
 
 def test_a_transaction_that_can_not_begin_leaves_no_key(
-    request: pytest.FixtureRequest, settings: Settings, custody: str, tmp_path: Path
+    request: pytest.FixtureRequest, settings: Settings, custody: str
 ) -> None:
-    nowhere = Database(f"sqlite:///{tmp_path}/no/such/folder/x.sqlite3")
-    with Session(nowhere.engine) as session, pytest.raises(Exception, match="unable to open"):
+    nowhere = Database(f"postgresql://idp@127.0.0.1:{free_port()}/idp")
+    with Session(nowhere.engine) as session, pytest.raises(OperationalError):
         make_key(session, settings, custody, "00aa00aa00aa00aa", 2048)
     assert left(request, settings, custody) == 0
 
