@@ -159,7 +159,7 @@ class Kms:
 
     @contextmanager
     def signing_wrongly(self) -> Iterator[None]:
-        """Signs with MessageType DIGEST where RAW was asked for: good-looking and wrong."""
+        """Signs with another hash than it was asked for: good-looking and wrong."""
         self._wrong = True
         try:
             yield
@@ -182,7 +182,7 @@ class Kms:
             status, code, message = refusal
             return status, json.dumps({"__type": code, "message": message}).encode()
         if self._wrong and action == "Sign":
-            body = body.replace(b'"RAW"', b'"DIGEST"')
+            body = body.replace(b"PKCS1_V1_5_SHA_256", b"PKCS1_V1_5_SHA_384")
         try:
             return self._forward(body, headers)
         except (OSError, HTTPException):
