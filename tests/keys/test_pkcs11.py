@@ -210,12 +210,6 @@ def test_the_pin_may_be_in_a_variable(
     assert read_pin(settings.keys.pkcs11, {"TOKEN_PIN": "another"}) == "another"
 
 
-def logins(softhsm: SoftHsm) -> bytes:
-    """What changes when a PIN is tried: SoftHSM notes the failure in the token."""
-    (folder,) = softhsm.token_folders()
-    return (folder / "token.object").read_bytes()
-
-
 def test_a_wrong_pin_is_tried_once_by_a_process_and_its_forks(
     softhsm: SoftHsm, settings: Settings, key: SigningKey
 ) -> None:
@@ -226,7 +220,7 @@ def test_a_wrong_pin_is_tried_once_by_a_process_and_its_forks(
         signer.sign(DATA, "sha256")
     # The right PIN logs in elsewhere, which takes the token's note of a failure away.
     softhsm.elsewhere("00", "")
-    clean = logins(softhsm)
+    clean = softhsm.token_content()
 
     def again() -> str:
         close_sessions()
@@ -237,7 +231,7 @@ def test_a_wrong_pin_is_tried_once_by_a_process_and_its_forks(
     for _ in range(3):
         again()
     assert all("refuses the PIN" in message for _, message in [_in_a_fork(again)() for _ in "12"])
-    assert logins(softhsm) == clean, "the PIN was tried again"
+    assert softhsm.token_content() == clean, "the PIN was tried again"
 
     softhsm.write_pin(PIN)
     assert signs_soon(signer) < PAUSE_SECONDS + 1
@@ -277,10 +271,10 @@ def test_a_locked_token_and_the_last_try_are_left_alone(
 ) -> None:
     close_sessions()
     softhsm.set_flag(flag)
-    before = logins(softhsm)
+    before = softhsm.token_content()
     with pytest.raises(KeyUnusable, match=sentence):
         pkcs11_custody.open_signer(key, settings)
-    assert logins(softhsm) == before
+    assert softhsm.token_content() == before
 
 
 def test_a_missing_module_token_or_setting_is_a_sentence(softhsm: SoftHsm, tmp_path: Path) -> None:

@@ -112,6 +112,11 @@ class SoftHsm:
     def token_folders(self) -> list[Path]:
         return sorted(self.tokens.iterdir())
 
+    def token_content(self) -> bytes:
+        """The one token's own record, in which SoftHSM notes that a PIN was wrong."""
+        (folder,) = self.token_folders()
+        return (folder / "token.object").read_bytes()
+
     @contextmanager
     def away(self) -> Iterator[None]:
         """The tokens are not there, as if the HSM were unplugged."""
