@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -72,7 +73,11 @@ def idp(config: Path | None) -> None:
 
 
 def run() -> None:
-    """Run the command; every refusal becomes one sentence and exit code 2."""
+    """Run the command; every refusal becomes one sentence and exit code 2.
+
+    No core is dumped, for it would hold private keys and passwords.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         idp(prog_name="idp")
     except IdpError as refusal:

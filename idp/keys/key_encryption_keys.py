@@ -85,7 +85,11 @@ def keys_in_file(path: Path, *, make: bool = False) -> OwnKeys:
     Raises KeyUnusable.
     """
     if make and not path.exists() and not path.is_symlink():
-        write_new(path, _content([new_key()]), WHAT)
+        try:
+            write_new(path, _content([new_key()]), WHAT)
+        except KeyUnusable:
+            if not path.exists():  # else another process was faster, and its key is as good
+                raise
     lines = read_private(path, WHAT).splitlines()
     texts = [line for line in lines if line.strip() and not line.lstrip().startswith(b"#")]
     return OwnKeys("file", _read(texts, str(path)), str(path))

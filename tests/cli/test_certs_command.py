@@ -326,10 +326,16 @@ def test_key_files_are_encrypted_in_place_and_check_says_when_they_should_be(
     lines = (tmp_path / "data" / "key-encryption.key").read_text().splitlines()
     assert len([line for line in lines if not line.startswith("#")]) == 1
     refused(command("encrypt", IDP_KEYS__ENCRYPTION="none"), "not encrypted")
+    assert "At rest       encrypted (file " in command("show", key["id"]).stdout
     inside = str(tmp_path / "certs" / "kek")
     assert "lies in the folder of the key files" in check(IDP_KEYS__ENCRYPTION_KEY_FILE=inside)
     with sqlite.reading() as session:
         assert [each.state for each in all_keys(session)] == [KeyState.ACTIVE, KeyState.NEXT]
+    (tmp_path / "certs" / f"{plain['id']}.key").unlink()
+    refused(command("encrypt"), "can't be read")
+    assert "No such file" in command("show", plain["id"]).stdout
+    command("retire", plain["id"])
+    assert command("encrypt", "--new-key").exit_code == 0, "a retired key's file may be gone"
 
 
 def test_a_key_encryption_key_in_a_variable_is_never_shown(

@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
@@ -269,3 +270,11 @@ def test_a_plain_key_of_somebody_else_does_not_pass_for_ours(tmp_path: Path, mak
     Path(key.locator).write_bytes(pem)
     with pytest.raises(KeyUnusable, match="does not belong"):
         open_signer(key, settings)
+
+
+def test_two_that_make_the_first_key_encryption_key_at_once_use_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "data" / "key-encryption.key"
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: keys_in_file(path, make=True).keys[0], range(8)))
+    assert len(set(found)) == 1
+    assert [each.name for each in path.parent.iterdir()] == [path.name]

@@ -112,6 +112,32 @@ def test_a_custody_that_fails_is_told_at_once_and_the_old_key_never_signs_on(
     assert ring.active().key.id == second.id
 
 
+def test_while_one_thread_tries_a_failed_custody_again_the_others_are_told_at_once(
+    sqlite: Database, settings: Settings, now: datetime
+) -> None:
+    make(sqlite, settings, now)
+    custody, clock = Custody(), [100.0]
+    ring = KeyRing(sqlite, settings, lambda: clock[0], custody.open)
+    custody.fails = True
+    with pytest.raises(KeyUnusable):
+        ring.active()
+    clock[0] += RETRY_SECONDS
+    custody.goes_on.clear()
+    custody.fails = False
+    slow = threading.Thread(target=ring.active)
+    slow.start()
+    while custody.asked < 2:
+        time.sleep(0.01)
+    began = time.monotonic()
+    for _ in range(20):
+        with pytest.raises(KeyUnusable, match="token is away"):
+            ring.active()
+    assert time.monotonic() - began < 0.5
+    custody.goes_on.set()
+    slow.join(20)
+    ring.active()
+
+
 def test_a_custody_that_hangs_holds_one_thread_and_no_other(
     sqlite: Database, settings: Settings, now: datetime
 ) -> None:
