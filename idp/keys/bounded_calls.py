@@ -34,7 +34,7 @@ class BoundedCalls:
     def __init__(self, name: str, threads: int) -> None:
         self._name = name
         self._most = threads
-        self._waiting: SimpleQueue[_Call] = SimpleQueue()
+        self._waiting: SimpleQueue[_Call | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._threads = self._busy = self._hanging = 0
 
@@ -59,6 +59,12 @@ class BoundedCalls:
         result: T = call.result
         return result
 
+    def end(self) -> None:
+        """Let the threads end; there are to be no more calls."""
+        with self._lock:
+            for _ in range(self._threads):
+                self._waiting.put(None)
+
     def _give_up(self, call: _Call) -> None:
         with self._lock:
             if call.ended.acquire(blocking=False):
@@ -70,6 +76,8 @@ class BoundedCalls:
     def _work(self) -> None:
         while True:
             call = self._waiting.get()
+            if call is None:
+                return
             with self._lock:
                 call.begun = not call.given_up
             if call.begun:

@@ -15,8 +15,10 @@ from sqlalchemy.orm import Session
 
 from idp.errors import IdpError
 from idp.keys import file_custody, kms_custody, pkcs11_custody
+from idp.keys.kms_connection import close_connections
 from idp.keys.made_key import MadeKey
 from idp.keys.signing_key import KeyUnusable, SigningKey
+from idp.keys.token_session import close_sessions
 from idp.keys.uncommitted import unless_committed
 from idp.saml.signature import Signer
 from idp.settings import Settings
@@ -80,6 +82,15 @@ def probe(signer: Signer) -> None:
     """Raise KeyUnusable unless `signer` could sign now. A key in memory always can."""
     if isinstance(signer, pkcs11_custody.Pkcs11Signer | kms_custody.KmsSigner):
         signer.probe()
+
+
+def leave() -> None:
+    """End this process's session with the token and connections to KMS; signing begins new ones.
+
+    A process that forks does so before: workers must not share them.
+    """
+    close_sessions()
+    close_connections()
 
 
 def _stays_if_committed(session: Session, undo: Callable[[], object]) -> None:

@@ -122,6 +122,14 @@ class KmsConnection:
 
         self._ask(schedule, "kms:ScheduleKeyDeletion", key, ADMIN_SECONDS)
 
+    def close(self) -> None:
+        """End what runs for it; there are to be no more calls."""
+        self._calls.end()
+        with self._lock:
+            for client in self._clients.values():
+                client.close()
+            self._clients.clear()
+
     def gate(self, key: str) -> Gate:
         """What keeps sign-ins from a key that KMS refused a moment ago."""
         found = self._gates.get(key)
@@ -196,6 +204,14 @@ def kms_connection(settings: KmsSettings) -> KmsConnection:
         if name not in _connections:
             _connections[name] = KmsConnection(settings)
         return _connections[name]
+
+
+def close_connections() -> None:
+    """End the connections of this process, before it forks workers that open their own."""
+    with _lock:
+        for connection in _connections.values():
+            connection.close()
+        _connections.clear()
 
 
 def _forget_parent() -> None:

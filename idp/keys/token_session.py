@@ -84,6 +84,7 @@ class TokenSession:
         """Log out and leave the module, so that another process, or a forked one, can begin."""
         with suppress(KeyUnusable):
             self._bounded(self._leave, self.settings.answer_seconds)
+        self._calls.end()
 
     def _gate(self, name: bytes) -> Gate:
         """Each key has its own, so that one that is gone does not stop the others."""

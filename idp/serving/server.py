@@ -26,8 +26,8 @@ from granian.server.mp import MPServer
 
 from idp.app import create_app
 from idp.errors import IdpError
+from idp.keys import custody
 from idp.keys.pin import REFUSED_PIN
-from idp.keys.token_session import close_sessions
 from idp.serving.drain import DRAIN_SECONDS, DRAIN_SIGNAL
 from idp.serving.memory import share_with_workers
 from idp.serving.worker import load_worker
@@ -54,7 +54,7 @@ def require_servable(settings: Settings) -> None:
     try:
         create_app(settings).extensions["idp"].database.close()
     finally:
-        close_sessions()  # workers that are forked from here open their own
+        custody.leave()  # workers that are forked from here open their own
 
 
 class Server(_Granian):  # type: ignore[misc]
