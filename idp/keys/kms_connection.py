@@ -32,7 +32,7 @@ T = TypeVar("T")
 LARGEST_MESSAGE = 4096  # bytes; KMS API Reference, Sign, Message
 PAUSE_SECONDS = 5.0  # between two tries while KMS is down
 ATTEMPTS = 2
-ADMIN_SECONDS = 30.0  # for what a person at a terminal waits for
+ADMIN_SECONDS = 30.0  # for what a person at a terminal waits for; tried once, see _config
 _THREADS = 16
 
 _ALGORITHMS: dict[str, SigningAlgorithmSpecType] = {
@@ -51,7 +51,7 @@ class KmsConnection:
         self._calls = BoundedCalls("kms", _THREADS)
         self._gates: dict[str, Gate] = {}
         self._lock = threading.Lock()
-        self._clients: dict[str, KMSClient] = {}
+        self._clients: dict[tuple[str, bool], KMSClient] = {}
 
     def sign(self, key: str, data: bytes, digest: str) -> bytes:
         """RSASSA-PKCS1-v1_5 over `data` by the key of this ARN. Raises KeyUnusable, CustodyDown.
@@ -137,7 +137,8 @@ class KmsConnection:
 
     def _ask(self, work: Callable[[KMSClient], T], action: str, key: str, seconds: float) -> T:
         try:
-            return self._calls.run(lambda: work(self._client(key)), seconds)
+            patient = action != "kms:Sign"
+            return self._calls.run(lambda: work(self._client(key, patient)), seconds)
         except KeyUnusable:
             raise
         except TookTooLong:
@@ -155,30 +156,25 @@ class KmsConnection:
         profile = self._settings.profile
         return f"the profile {profile}" if profile else "the default credentials"
 
-    def _client(self, key: str) -> KMSClient:
+    def _client(self, key: str, patient: bool) -> KMSClient:
         """A client for the key's Region; botocore's clients may be shared between threads."""
         parts = key.split(":")
         region = parts[3] if len(parts) > 5 else self._settings.region
         with self._lock:
-            if region not in self._clients:
-                self._clients[region] = self._made_client(region)
-            return self._clients[region]
+            if (region, patient) not in self._clients:
+                self._clients[region, patient] = self._made_client(region, patient)
+            return self._clients[region, patient]
 
-    def _made_client(self, region: str) -> KMSClient:
+    def _made_client(self, region: str, patient: bool) -> KMSClient:
         settings = self._settings
         try:
             endpoint = check_api_endpoint(settings.endpoint_url) if settings.endpoint_url else ""
         except BadApiEndpoint as problem:
             raise KeyUnusable(problem.message, "Set keys.kms.endpoint_url.") from None
-        config = Config(
-            connect_timeout=settings.connect_seconds,
-            read_timeout=settings.answer_seconds,
-            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
-            max_pool_connections=_THREADS,
+        config = self._config(patient)
+        if endpoint and urlsplit(endpoint).hostname in LOOPBACK:
             # A proxy for the way out must not be asked for this machine.
-            proxies={} if endpoint and urlsplit(endpoint).hostname in LOOPBACK else None,
-            user_agent_extra="idp",
-        )
+            config = config.merge(Config(proxies={}))
         session = Session(profile=settings.profile or None)
         session.register_component("data_loader", api_models())
         session.set_default_client_config(config)
@@ -191,6 +187,19 @@ class KmsConnection:
             "kms", region_name=region or None, endpoint_url=endpoint or None, config=config
         )
         return cast("KMSClient", client)
+
+    def _config(self, patient: bool) -> Config:
+        """Signing is tried twice, for it changes nothing. A CreateKey whose answer is late is not
+        sent again: there would be a second key, which nobody knows of and which costs money.
+        """
+        settings = self._settings
+        return Config(
+            connect_timeout=settings.connect_seconds,
+            read_timeout=ADMIN_SECONDS if patient else settings.answer_seconds,
+            retries={"mode": "standard", "total_max_attempts": 1 if patient else ATTEMPTS},
+            max_pool_connections=_THREADS,
+            user_agent_extra="idp",
+        )
 
 
 _lock = threading.Lock()

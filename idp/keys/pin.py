@@ -14,7 +14,7 @@ import secrets
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import IO, TypeVar
+from typing import TypeVar
 
 from pkcs11.exceptions import PinExpired, PinIncorrect, PinInvalid, PinLenRange, PinLocked
 
@@ -63,7 +63,7 @@ class RefusedPin:
 
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
-        self._shared: IO[bytes] | None = None
+        self._shared: int | None = None
 
     def share(self) -> None:
         """Make what is shared. Processes that are forked before this each have one of their own."""
@@ -94,8 +94,9 @@ class RefusedPin:
 
     def _note(self) -> int:
         if self._shared is None:
-            self._shared = tempfile.TemporaryFile()  # noqa: SIM115  # has no name, ends with us
-        return self._shared.fileno()
+            with tempfile.TemporaryFile() as file:  # it has no name, and ends with the last of us
+                self._shared = os.dup(file.fileno())
+        return self._shared
 
 
 def _refused(token: str, source: str) -> KeyUnusable:

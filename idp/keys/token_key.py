@@ -5,7 +5,7 @@ from __future__ import annotations
 import pkcs11
 from cryptography.hazmat.primitives.asymmetric import rsa
 from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass
-from pkcs11.exceptions import AttributeSensitive, AttributeTypeInvalid
+from pkcs11.exceptions import AttributeSensitive, AttributeTypeInvalid, MechanismInvalid
 
 from idp.keys.delegated_key import verified
 from idp.keys.signing_key import KeyUnusable
@@ -56,9 +56,15 @@ def _proven(found: pkcs11.Object, public: rsa.RSAPublicKey, token: str) -> pkcs1
 
 
 def sign(key: pkcs11.PrivateKey, data: bytes, digest: str) -> bytes:
-    """RSASSA-PKCS1-v1_5 over `data`. Raises PKCS11Error."""
+    """RSASSA-PKCS1-v1_5 over `data`. Raises PKCS11Error, KeyUnusable."""
     assert isinstance(key, pkcs11.types.SignMixin)  # noqa: S101
-    return bytes(key.sign(data, mechanism=_MECHANISMS[digest]))
+    try:
+        return bytes(key.sign(data, mechanism=_MECHANISMS[digest]))
+    except MechanismInvalid:
+        raise KeyUnusable(
+            f"The token can't sign with {_MECHANISMS[digest].name}.",
+            "Set saml.digest to a hash that it can.",
+        ) from None
 
 
 def require_held(key: pkcs11.PrivateKey, token: str) -> None:

@@ -50,7 +50,7 @@ class Person:
         return answer
 
 
-def soon(ask: Callable[[], int], wanted: int, seconds: float = 12) -> None:
+def soon(ask: Callable[[], int], wanted: int, seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while (found := ask()) != wanted:
         assert time.monotonic() < deadline, f"{found}, not {wanted}"
@@ -112,7 +112,7 @@ def _command_lines(node: Node) -> str:
 def test_a_kms_that_freezes_stops_signing_and_nothing_else(
     kms: Kms, tmp_path: Path, sqlite_url: str
 ) -> None:
-    own = kms.settings(answer_seconds=0.5, total_seconds=1.5)
+    own = kms.settings(answer_seconds=2, total_seconds=2.5)
     keys = {"folder": str(tmp_path / "certs"), "kms": own}
     with served(tmp_path, sqlite_url, "kms", keys) as node:
         person = Person(node)
@@ -125,9 +125,9 @@ def test_a_kms_that_freezes_stops_signing_and_nothing_else(
                 waits.append(person.waited)
                 began = time.monotonic()
                 assert person.browser.get("/").status == 200
-                assert time.monotonic() - began < 1
-            assert max(waits) < 3
-            assert sorted(waits)[6] < 0.3, "most are refused at once"
+                assert time.monotonic() - began < 2
+            assert max(waits) < 4
+            assert sorted(waits)[6] < 1, "most are refused at once"
             assert PAGE in answer.text
             assert "arn:aws:kms" not in answer.text
             assert node.browser().get("/healthz").status == 200

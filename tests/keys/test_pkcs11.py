@@ -173,7 +173,7 @@ def test_forked_workers_open_sessions_of_their_own(key: SigningKey, settings: Se
         (b"\xef\xbb\xbf8371\n", "There is no PIN in"),
         (b"\xff\xfe", "There is no PIN in"),
         (b"x" * 300, "There is no PIN in"),
-        (b"1", "refuses the PIN in"),
+        (b"%%", "refuses the PIN in"),
         (b"1234567\n", "refuses the PIN in"),
     ],
 )
