@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ from idp.directory.passwords import Passwords
 from idp.entitlements.store import Entitlements
 from idp.keys.fetches import MetadataFetches
 from idp.keys.ring import KeyRing
+from idp.keys.signing_key import CustodyDown
 from idp.settings import Settings, load_settings
 from idp.signin.browser import BrowserTokens
 from idp.signin.sessions import Sessions
@@ -41,6 +43,8 @@ from idp.web.mount import mounted_at
 from idp.web.observing import observe_requests
 from idp.web.parts import Parts
 
+log = logging.getLogger("idp.app")
+
 LARGEST_FORM = 64 * 1024  # bytes
 MOST_FIELDS = 50
 
@@ -56,7 +60,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     schema.require_current(database)
     counted = Metrics()
     parts = compose(settings, database, counted)
-    parts.keys.active()
+    _require_signing_key(parts)
 
     app = Flask(__name__, template_folder="web/templates", static_folder="web/static")
     app.extensions["idp"] = parts
@@ -75,6 +79,17 @@ def create_app(settings: Settings | None = None) -> Flask:
         application = ProxyFix(application, x_for=hops, x_proto=hops, x_host=hops)
     app.wsgi_app = application  # type: ignore[method-assign,assignment]
     return app
+
+
+def _require_signing_key(parts: Parts) -> None:
+    """Raise KeyUnusable unless the active key can be used, or could but for an outage.
+
+    A token or a cloud that is away comes back by itself. Until then the pages say so.
+    """
+    try:
+        parts.keys.active()
+    except CustodyDown as problem:
+        log.error("starting without the signing key", extra={"reason": problem.message})
 
 
 def compose(settings: Settings, database: Database, metrics: Metrics) -> Parts:

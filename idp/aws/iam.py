@@ -168,10 +168,10 @@ def open_account(target: AccountTarget, reach: Reach) -> Iterator[OpenedAccount]
 
 def _session(target: AccountTarget, reach: Reach) -> Session:
     session = Session(profile=target.profile)
-    session.register_component("data_loader", _loader())
+    session.register_component("data_loader", api_models())
     # Also for the clients that botocore makes itself to fetch a profile's credentials.
     session.set_default_client_config(_config(reach))
-    if code_asked_for := _asks_for_code(session):
+    if code_asked_for := asks_for_code(session):
         raise AccountRefusal(
             "mfa",
             f"The profile {code_asked_for} asks for an MFA code, which can't be typed here.",
@@ -181,13 +181,13 @@ def _session(target: AccountTarget, reach: Reach) -> Session:
 
 
 @cache
-def _loader() -> Loader:
+def api_models() -> Loader:
     """One store of AWS's API models for all threads: reading them is most of a client's making."""
     loader: Loader = Session().get_component("data_loader")
     return loader
 
 
-def _asks_for_code(session: Session) -> str | None:
+def asks_for_code(session: Session) -> str | None:
     """The profile in a chain of profiles for which botocore would ask at the terminal."""
     profiles = session.full_config.get("profiles", {})
     name, seen = session.profile or "default", set[str]()

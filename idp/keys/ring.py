@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from idp.audit.log import utc_now
 from idp.db.engine import Database
-from idp.keys.custody import open_signer
+from idp.keys.custody import open_signer, probe
 from idp.keys.expiry import ExpiryWarnings
 from idp.keys.signing_key import KeyUnusable, SigningKey
 from idp.keys.store import active_key
@@ -86,6 +86,10 @@ class KeyRing:
             return ready
         self._raise_failure()  # while somebody tries again, nobody waits for what failed just now
         return self._after_somebody_looked()
+
+    def check(self) -> None:
+        """Raise KeyUnusable unless the active key could sign now; a token or cloud is asked."""
+        probe(self.active().signer)
 
     def _within(self, seconds: float) -> ReadyKey | None:
         # In this order: _look writes _seen_at last, so a key is never taken for a newer one.

@@ -17,6 +17,7 @@ from pydantic_settings import (
 
 from idp.errors import IdpError
 from idp.settings.aws import AwsSettings, NameIdFormat, SamlSettings, SignatureDigest
+from idp.settings.custody import KmsSettings, Pkcs11Settings
 from idp.settings.keys import KeySettings
 from idp.settings.section import Section
 from idp.settings.server import AuditSettings, DatabaseSettings, LogSettings, ServerSettings
@@ -28,8 +29,10 @@ __all__ = [
     "AwsSettings",
     "DatabaseSettings",
     "KeySettings",
+    "KmsSettings",
     "LogSettings",
     "NameIdFormat",
+    "Pkcs11Settings",
     "SamlSettings",
     "Section",
     "ServerSettings",
