@@ -170,7 +170,7 @@ def _session(target: AccountTarget, reach: Reach) -> Session:
     session = Session(profile=target.profile)
     session.register_component("data_loader", api_models())
     # Also for the clients that botocore makes itself to fetch a profile's credentials.
-    session.set_default_client_config(_config(reach))
+    session.set_default_client_config(client_config(reach))
     if code_asked_for := asks_for_code(session):
         raise AccountRefusal(
             "mfa",
@@ -208,7 +208,8 @@ def _sandbox_keys(target: AccountTarget, reach: Reach) -> dict[str, str]:
     }
 
 
-def _config(reach: Reach) -> Config:
+def client_config(reach: Reach) -> Config:
+    """How botocore's clients connect, wait and try again."""
     return Config(
         connect_timeout=reach.connect,
         read_timeout=reach.answer,
@@ -231,7 +232,7 @@ def _client(
         service,
         region_name=PARTITIONS[target.provider.partition].default_region,
         endpoint_url=reach.endpoint_url or None,
-        config=_config(reach),
+        config=client_config(reach),
         **keys,  # type: ignore[arg-type]
     )
     patience.watch(client)

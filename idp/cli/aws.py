@@ -82,6 +82,7 @@ def account() -> None:
 @click.option("--provider-id", help="Its unique identifier, if sign-in URLs carry one: SAMLSP...")
 @click.option("--profile", help="Profile of the AWS command line by which its API is reached.")
 @click.option("--access-role", help="Or the ARN of a role there to assume for that.")
+@click.option("--probe-role", help="ARN of a role there that proves a new signing key.")
 @click.option("--update", is_flag=True, help="Change the account if it is registered already.")
 @click.pass_context
 def add(
@@ -93,6 +94,7 @@ def add(
     provider_id: str | None,
     profile: str | None,
     access_role: str | None,
+    probe_role: str | None,
     update: bool,
 ) -> None:
     """Register an account, so that rules can give roles in it.
@@ -104,7 +106,9 @@ def add(
       idp aws account add 111122223333 --alias dev
       idp aws account add 222233334444 --alias prod --profile prod-admin --update
     """
-    wanted = Account(number, alias, partition, provider, provider_id, profile, access_role)
+    wanted = Account(
+        number, alias, partition, provider, provider_id, profile, access_role, probe_role
+    )
     check_account(wanted)
     database = open_database(context)
     with database.writing() as session:

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 import click
+from sqlalchemy.orm import Session
 
 from idp.audit.admin_events import AccountChanged
 from idp.audit.log import AuditLog, utc_now
@@ -20,13 +21,11 @@ from idp.aws.registration import Outcome, Registration, register_account
 from idp.aws.side_by_side import side_by_side
 from idp.cli.acting import acting_admin, command_origin
 from idp.cli.aws_selection import (
-    GRACE_SECONDS,
     columns,
     named_accounts,
     reach_of,
     reach_options,
     stop_on_interrupt,
-    target_of,
 )
 from idp.cli.context import open_database, settings_from
 from idp.cli.progress import progress_bar
@@ -34,6 +33,9 @@ from idp.db.engine import Database
 from idp.entitlements.account import Account, check_account
 from idp.entitlements.store import save_account, stored_accounts
 from idp.keys.publication import publish_metadata
+from idp.rotation.distribution import GRACE_SECONDS, target_of
+from idp.rotation.lease import refuse_while_worked_on
+from idp.rotation.record import open_rotation
 from idp.rotation.registration_record import record_registration
 
 
@@ -105,6 +107,7 @@ def register(
     database = open_database(context)
     with database.reading() as session:
         wanted = named_accounts(stored_accounts(session), accounts, everything)
+        _refuse_beside_rotation(session, dry_run)
         published = publish_metadata(session, settings, utc_now())
     publishable(published.xml)
     output = sys.stdout
@@ -153,6 +156,13 @@ def register(
     _sum_up(results)
     if any(result.refusal for result in results):
         context.exit(1)
+
+
+def _refuse_beside_rotation(session: Session, dry_run: bool) -> None:
+    """What is read now would be old metadata a moment later. Raises RotationBusy."""
+    rotation = open_rotation(session)
+    if rotation is not None and not dry_run:
+        refuse_while_worked_on(session, rotation.id, utc_now())
 
 
 def _result(account: Account, answer: Registration | Exception) -> AccountResult:

@@ -15,14 +15,7 @@ from idp.aws.endpoints import in_order, sign_in_endpoint
 from idp.aws.role_listing import ListedRole, list_roles
 from idp.aws.side_by_side import side_by_side
 from idp.cli.aws_register import problem_document, tell_advice
-from idp.cli.aws_selection import (
-    GRACE_SECONDS,
-    named_accounts,
-    reach_of,
-    reach_options,
-    stop_on_interrupt,
-    target_of,
-)
+from idp.cli.aws_selection import named_accounts, reach_of, reach_options, stop_on_interrupt
 from idp.cli.context import open_database, settings_from
 from idp.cli.progress import progress_bar
 from idp.entitlements.account import Account
@@ -31,6 +24,7 @@ from idp.entitlements.ruleset import RuleSet
 from idp.entitlements.store import stored_accounts, stored_rules
 from idp.preflight.role_discovery import AccountRoles, TrustingRole, compare_roles
 from idp.preflight.role_trust import Ourselves
+from idp.rotation.distribution import GRACE_SECONDS, target_of
 from idp.saml.response import NAME_ID_FORMATS
 from idp.settings import Settings
 

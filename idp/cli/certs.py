@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import click
 
+from idp.cli.certs_activate import activate
 from idp.cli.certs_encrypt import encrypt
 from idp.cli.certs_export import export
 from idp.cli.certs_list import list_keys, show
 from idp.cli.certs_make import generate, import_pair
 from idp.cli.certs_retire import retire
 from idp.cli.certs_revoke import revoke
+from idp.cli.certs_rotate import rotate
 from idp.cli.certs_status import status
 
 
@@ -27,6 +29,7 @@ def certs() -> None:
       idp certs list           all keys, as a picture of time
       idp certs show 3fa9      one key, and who did what with it
       idp certs export 3fa9 > idp.crt
+      idp certs rotate         a new key, in every AWS account before it signs
     """
 
 
@@ -36,6 +39,8 @@ certs.add_command(generate)
 certs.add_command(import_pair)
 certs.add_command(export)
 certs.add_command(retire)
+certs.add_command(activate)
+certs.add_command(rotate)
 certs.add_command(encrypt)
 certs.add_command(revoke)
 certs.add_command(status)

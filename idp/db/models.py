@@ -195,6 +195,7 @@ class AwsAccountRow(Base):
     provider_id: Mapped[str | None] = mapped_column(String(64))
     profile: Mapped[str | None] = mapped_column(String(128))
     access_role: Mapped[str | None] = mapped_column(String(2048))
+    probe_role: Mapped[str | None] = mapped_column(String(2048))
 
 
 class RoleRuleRow(Base):
@@ -287,6 +288,49 @@ class MetadataFetchRow(Base):
     user_agent: Mapped[str] = mapped_column(String(200))
     at: Mapped[datetime] = mapped_column(index=True)
     certificates: Mapped[list[Any]]
+
+
+class RotationRow(Base):
+    """One rotation of the signing key, from `old_key_id` to `next_key_id`.
+
+    `open` is 1 until the rotation has ended and NULL then, so the database lets one be open. The
+    process that works on it holds a lease, which ends by itself if the process does.
+    """
+
+    __tablename__ = "rotations"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    open: Mapped[int | None] = mapped_column(unique=True)
+    phase: Mapped[str] = mapped_column(String(16))
+    old_key_id: Mapped[str] = mapped_column(ForeignKey("signing_keys.id"))
+    next_key_id: Mapped[str] = mapped_column(ForeignKey("signing_keys.id"))
+    overlap_seconds: Mapped[int]
+    started_at: Mapped[datetime]
+    started_by: Mapped[str] = mapped_column(String(400))
+    activated_at: Mapped[datetime | None]
+    overlap_until: Mapped[datetime | None]
+    verified_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    lease_holder: Mapped[str | None] = mapped_column(String(200))
+    lease_until: Mapped[datetime | None]
+
+
+class RotationAccountRow(Base):
+    """How far a rotation is in one account; `problem` is why the last try failed, or empty."""
+
+    __tablename__ = "rotation_accounts"
+
+    rotation_id: Mapped[str] = mapped_column(
+        ForeignKey("rotations.id", ondelete="CASCADE"), primary_key=True
+    )
+    number: Mapped[str] = mapped_column(String(12), primary_key=True)
+    held_at: Mapped[datetime | None]
+    proved_at: Mapped[datetime | None]
+    withdrawn_at: Mapped[datetime | None]
+    excluded_at: Mapped[datetime | None]
+    problem_kind: Mapped[str] = mapped_column(String(32))
+    problem: Mapped[str] = mapped_column(Text)
+    advice: Mapped[str] = mapped_column(Text)
 
 
 class AuditEventRow(Base):

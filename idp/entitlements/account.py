@@ -26,7 +26,8 @@ class Account:
 
     `provider_name` is the name of the IAM SAML provider there, `provider_id` its unique
     identifier (SAMLSP...) if sign-in URLs carry one; `profile` or `access_role` (an ARN) say how
-    the AWS API of that account is reached.
+    the AWS API of that account is reached. `probe_role` (an ARN) is assumed to prove a new
+    signing key before it signs for people.
     """
 
     number: str
@@ -36,6 +37,7 @@ class Account:
     provider_id: str | None = None
     profile: str | None = None
     access_role: str | None = None
+    probe_role: str | None = None
 
     @property
     def provider(self) -> ProviderArn:
@@ -76,20 +78,19 @@ def check_account(account: Account) -> None:
             f"{account.profile!r} can't be the name of a profile of the AWS command line.",
             "Use 1 to 128 printable ASCII characters.",
         )
-    _check_access(account)
-
-
-def _check_access(account: Account) -> None:
-    if account.access_role is None:
-        return
-    if account.profile is not None:
+    if account.profile is not None and account.access_role is not None:
         raise BadAccount(
             "A profile and an access role are two ways to the same account.", "Give one of them."
         )
-    role = RoleArn.parse(account.access_role)
+    for kind, role in (("access", account.access_role), ("probe", account.probe_role)):
+        if role is not None:
+            _check_own_role(account, kind, RoleArn.parse(role))
+
+
+def _check_own_role(account: Account, kind: str, role: RoleArn) -> None:
     if (role.partition, role.account) != (account.partition, account.number):
         raise BadAccount(
-            f"The access role {account.access_role} does not lie in the account "
+            f"The {kind} role {role} does not lie in the account "
             f"{account.number} of the partition {account.partition}.",
             "Name a role of that account.",
         )

@@ -80,6 +80,11 @@ def count_revision(session: Session) -> None:
     )
 
 
+def hold_accounts_still(session: Session) -> None:
+    """Let nobody else change rules or accounts until the caller's writing transaction ends."""
+    session.execute(_REVISION.with_for_update())
+
+
 def stored_rules(session: Session) -> tuple[RoleRule, ...]:
     """All rules in the order of the file. Raises BadRule."""
     rows = session.execute(select(RoleRuleRow.document).order_by(RoleRuleRow.position))
@@ -128,6 +133,7 @@ def save_account(session: Session, account: Account) -> None:
         "provider_id": account.provider_id,
         "profile": account.profile,
         "access_role": account.access_role,
+        "probe_role": account.probe_role,
     }
     session.execute(delete(AwsAccountRow).where(AwsAccountRow.number == account.number))
     session.execute(insert(AwsAccountRow).values(number=account.number, **values))
@@ -148,4 +154,5 @@ def _account(row: AwsAccountRow) -> Account:
         row.provider_id,
         row.profile,
         row.access_role,
+        row.probe_role,
     )

@@ -19,6 +19,23 @@ class KeySettings(Section):
     certificate_days: int = Field(
         1095, ge=1, le=3650, description="How long certificates of new keys are valid."
     )
+    overlap_hours: int = Field(
+        72, ge=1, le=8760, description="How long a rotation leaves the old certificate published."
+    )
+    rotate_days_before: int = Field(
+        30,
+        ge=0,
+        le=3650,
+        description="When `idp certs rotate --schedule` begins, before the certificate ends; "
+        "0: never.",
+    )
+    propagation_seconds: int = Field(
+        20,
+        ge=0,
+        le=3600,
+        description="From the last account's taking a new certificate to the first signature: "
+        "IAM needs a while to tell all of AWS.",
+    )
     encryption: Literal["file", "environment", "kms", "none"] = Field(
         "file",
         description="Where the key-encryption key is that key files are encrypted with; `none` "

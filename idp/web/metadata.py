@@ -119,7 +119,7 @@ def single_sign_on() -> AnyResponse:
 def _published(overlap: timedelta | None = None) -> PublishedMetadata:
     own = parts()
     with own.database.reading() as db:
-        return publish_metadata(db, own.settings, own.now(), overlap)
+        return publish_metadata(db, own.settings, own.now(), overlap=overlap)
 
 
 def _overlap_of(name: str) -> timedelta:

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision: str = "0004_metadata_fetches"
-down_revision: str | None = "0002_signing_keys"
+down_revision: str | None = "0003_rotations"
 branch_labels: str | None = None
 depends_on: str | None = None
 
