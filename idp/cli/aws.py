@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict, fields
+from dataclasses import fields
 
 import click
 from sqlalchemy.orm import Session
@@ -19,7 +19,7 @@ from idp.cli.aws_status import status
 from idp.cli.context import open_database
 from idp.cli.preflight import preflight
 from idp.db.engine import Database
-from idp.entitlements.account import Account, Accounts, check_account
+from idp.entitlements.account import Account, Accounts, account_document, check_account
 from idp.entitlements.rules_file import accounts_named
 from idp.entitlements.store import delete_account, save_account, stored_accounts, stored_rules
 from idp.errors import IdpError
@@ -135,7 +135,7 @@ def list_(context: click.Context, as_json: bool) -> None:
     with open_database(context).reading() as session:
         accounts = stored_accounts(session)
     if as_json:
-        click.echo(json.dumps([_document(each) for each in accounts], indent=2))
+        click.echo(json.dumps([account_document(each) for each in accounts], indent=2))
         return
     if not accounts:
         click.echo("No account is registered. Add one: idp aws account add NUMBER --alias NAME")
@@ -182,7 +182,7 @@ def on_account_changed(
     session: Session, database: Database, kind: type[AdminEvent], changed: Account
 ) -> None:
     """Record the change in the audit trail, in the transaction that makes it."""
-    event = kind(actor=acting_admin(), subject=changed.number, changes=_document(changed))
+    event = kind(actor=acting_admin(), subject=changed.number, changes=account_document(changed))
     AuditLog(database).append(session, event, command_origin())
 
 
@@ -200,7 +200,7 @@ def _refuse_silent_change(known: Account, wanted: Account, update: bool) -> None
     changes = [
         f"{field.name} {getattr(known, field.name)} → {getattr(wanted, field.name)}"
         for field in fields(Account)
-        if getattr(known, field.name) != getattr(wanted, field.name)
+        if field.compare and getattr(known, field.name) != getattr(wanted, field.name)
     ]
     raise AccountRefused(
         f"Account {known.number} is registered with other values: {', '.join(changes)}.",
@@ -230,7 +230,3 @@ def _listed(names: list[str]) -> str:
     shown = ", ".join(names[:RULES_SHOWN])
     more = f" and {len(names) - RULES_SHOWN} more" if len(names) > RULES_SHOWN else ""
     return f"the {'rule' if len(names) == 1 else 'rules'} {shown}{more}"
-
-
-def _document(each: Account) -> dict[str, str | None]:
-    return {**asdict(each), "provider_arn": str(each.provider)}

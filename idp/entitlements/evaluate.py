@@ -121,4 +121,5 @@ def _grant(compiled: CompiledRule, target: Target, tags: dict[str, str]) -> Gran
         transitive=compiled.rule.transitive,
         rule=compiled.rule.name,
         provider_id=target.account.provider_id,
+        encrypt_to=target.account.encrypt_to,
     )

@@ -22,6 +22,7 @@ from idp.sandbox.judge import (
 )
 from idp.sandbox.judge import attributes as attribute_rules
 from idp.sandbox.judge import conditions as condition_rules
+from idp.sandbox.judge import encryption as encryption_rules
 from idp.sandbox.judge import envelope as envelope_rules
 from idp.sandbox.judge import issuer as issuer_rules
 from idp.sandbox.judge import signature as signature_rules
@@ -31,13 +32,13 @@ from idp.sandbox.judge import transport as transport_rules
 
 _SECTIONS: tuple[tuple[str, tuple[Rule, ...]], ...] = (
     ("Encoding", transport_rules.RULES),
-    ("Response", envelope_rules.RULES),
+    ("Response", (*envelope_rules.RULES, *encryption_rules.RULES)),
     (
         "Issuer and signature",
         (*issuer_rules.PROVIDER_RULES, *issuer_rules.ISSUER_RULES, *signature_rules.RULES),
     ),
     ("Times, audience, sign-in", condition_rules.RULES),
-    ("Subject", subject_rules.RULES),
+    ("Subject", (*subject_rules.RULES, *encryption_rules.ENDPOINT_RULES)),
     ("AWS attributes", attribute_rules.RULES),
     ("Session tags", tag_rules.RULES),
     ("The role in AWS", ROLE_RULES),
