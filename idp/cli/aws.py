@@ -14,12 +14,14 @@ from idp.audit.events import AdminEvent
 from idp.audit.log import AuditLog
 from idp.aws.arn import PARTITIONS
 from idp.cli.acting import acting_admin, command_origin
+from idp.cli.aws_encryption import encryption
 from idp.cli.aws_register import register
 from idp.cli.aws_status import status
 from idp.cli.context import open_database
 from idp.cli.preflight import preflight
 from idp.db.engine import Database
 from idp.entitlements.account import Account, Accounts, account_document, check_account
+from idp.entitlements.encryption import stored_encryption
 from idp.entitlements.rules_file import accounts_named
 from idp.entitlements.store import delete_account, save_account, stored_accounts, stored_rules
 from idp.errors import IdpError
@@ -48,6 +50,7 @@ def aws() -> None:
 aws.add_command(register)
 aws.add_command(status)
 aws.add_command(preflight)
+aws.add_command(encryption)
 
 
 @aws.group()
@@ -115,6 +118,7 @@ def add(
         if known:
             _refuse_silent_change(known, wanted, update)
             _refuse_while_named(session, accounts, known, wanted)
+            _refuse_while_encrypted(session, known, wanted)
         save_account(session, wanted)
         action = AccountChanged if known else AccountAdded
         on_account_changed(session, database, action, wanted)
@@ -164,6 +168,11 @@ def remove(context: click.Context, number_or_alias: str, force: bool) -> None:
             raise AccountRefused(
                 f"No account {number_or_alias[:128]!r} is registered.",
                 "See the registered ones with: idp aws account list",
+            )
+        if stored_encryption(session, known.number).begun and not force:
+            raise AccountRefused(
+                f"Assertions for the account {known.number} ({known.alias}) are encrypted.",
+                "First: idp aws encryption disable; or --force, which leaves the keys in IAM.",
             )
         naming = _rules_naming(session, accounts, known)
         if naming and not force:
@@ -219,6 +228,19 @@ def _refuse_while_named(
             f"Alias and partition of account {known.number} can't change "
             f"while it is named by {_listed(naming)}.",
             "Change those rules first.",
+        )
+
+
+def _refuse_while_encrypted(session: Session, known: Account, wanted: Account) -> None:
+    """Its key lies in that very provider, which takes assertions at its own address only."""
+    if (known.provider, known.provider_id) == (wanted.provider, wanted.provider_id):
+        return
+    if stored_encryption(session, known.number).begun:
+        raise AccountRefused(
+            f"The provider of account {known.number} and its identifier can't change while "
+            "assertions are encrypted to its key.",
+            f"Give --provider {known.provider_name} --provider-id {known.provider_id}, "
+            "or first: idp aws encryption disable",
         )
 
 
