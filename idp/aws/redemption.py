@@ -19,11 +19,16 @@ if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient
 
 # A key or a trust policy may not have come to every copy of AWS's yet.
-_PAUSES = (0.0, 2.0, 4.0, 8.0)
+_PAUSES = (0.0, 0.2, 0.4, 0.8)
 
 
-def redeem(role: RoleArn, provider: ProviderArn, assertion: str, reach: Reach) -> None:
-    """AssumeRoleWithSAML with a base64 response. Raises AccountRefusal with AWS's words."""
+def redeem(
+    role: RoleArn, provider: ProviderArn, assertion: str, reach: Reach, settle: float
+) -> None:
+    """AssumeRoleWithSAML with a base64 response. Raises AccountRefusal with AWS's words.
+
+    `settle` is how many seconds AWS's copies are given; it is tried several times meanwhile.
+    """
     client = cast(
         "STSClient",
         Session().create_client(
@@ -40,8 +45,8 @@ def redeem(role: RoleArn, provider: ProviderArn, assertion: str, reach: Reach) -
     )
     refused = ""
     with closing(client):
-        for seconds in _PAUSES:
-            reach.sleep(seconds)
+        for part in _PAUSES:
+            reach.sleep(part * settle)
             try:
                 client.assume_role_with_saml(
                     RoleArn=str(role),

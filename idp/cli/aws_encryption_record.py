@@ -45,6 +45,7 @@ class StoredEncryption:
         reach: Reach,
         origin: Origin,
         probe_role: RoleArn | None,
+        settle: float,
     ) -> None:
         self._account = account
         self._database = database
@@ -53,6 +54,7 @@ class StoredEncryption:
         self._reach = reach
         self._origin = origin
         self._probe_role = probe_role
+        self._settle = settle
         self._audit = AuditLog(database)
         self._last: EncryptionState | None = None
 
@@ -103,7 +105,7 @@ class StoredEncryption:
             acting_admin(),
             self._now(),
         )
-        redeem(self._probe_role, self.provider, response, self._reach)
+        redeem(self._probe_role, self.provider, response, self._reach, self._settle)
         return True
 
     def _now(self) -> datetime:

@@ -115,7 +115,9 @@ def run_change(context: click.Context, asked: Asked, change: Change) -> None:
 
         def work(account: Account) -> Done:
             probe = asked.probe_roles.get(account.number)
-            record = StoredEncryption(account, database, settings, keys, reach, origin, probe)
+            record = StoredEncryption(
+                account, database, settings, keys, reach, origin, probe, asked.settle
+            )
             wish = _wish(asked, account, settings, stopped)
             return change(target_of(account), reach, record, wish)
 

@@ -31,10 +31,11 @@ from idp.sandbox.providers import SamlProvider
 from idp.signin.sessions import SignedIn
 from idp.sso.handover import Handover, RoleRequest
 from idp.sso.names import KeptNames
-from tests.aws.conftest import RunningSandbox
-from tests.aws.faulty_proxy import FaultyProxy
+from tests.aws.faulty_proxy import Answer, Fault, FaultyProxy, Forward, refusing
 from tests.aws.installation import Installation
+from tests.aws.running_sandbox import RunningSandbox
 from tests.independent import SAML
+from tests.sandbox.maker import keys
 
 ROLES = ("Developer", "Auditor")
 RULES = b"""
@@ -114,6 +115,10 @@ class EncryptedAccount:
         with self.installation.database.reading() as session:
             return stored_encryption(session, self.number)
 
+    @property
+    def database_file(self) -> str:
+        return self.installation.settings.database_url.removeprefix("sqlite:///")
+
     def role(self, name: str = "Developer") -> str:
         return f"arn:aws:iam::{self.number}:role/{name}"
 
@@ -139,6 +144,22 @@ class EncryptedAccount:
     def audiences(self, name: str = "Developer") -> list[str]:
         found: list[str] = self.trust(name)["Statement"][0]["Condition"]["StringEquals"]["SAML:aud"]
         return found
+
+    def set_trust(self, name: str, document: Mapping[str, Any]) -> None:
+        self.iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(document))
+
+    def some_pem(self) -> str:
+        """A private key of somebody else."""
+        return keys("somebody else").private_pem.decode()
+
+    def only(self, field: str) -> Fault:
+        """Lets those updates through that have this field; refuses the others."""
+        refuse = refusing("AccessDenied", 403, "no way")
+
+        def answer(forward: Forward) -> Answer:
+            return forward() if field in self.proxy.calls[-1].fields else refuse(forward)
+
+        return answer
 
     def run(self, command: str, *options: str) -> Result:
         """`idp aws encryption …` for this account, through the proxy, without waiting."""
@@ -180,7 +201,11 @@ class EncryptedAccount:
         return handover.prepare(grants, signed_in, request, names, now).response.form_value()
 
     def signs_in(self) -> bool:
-        """Whether STS takes what a person would post now; the refusal is printed."""
+        """Whether STS takes what a person would post now."""
+        return self.redeems(self.form())
+
+    def redeems(self, response: str) -> bool:
+        """Whether STS takes this response for the role Developer."""
         sts = boto3.client(
             "sts",
             endpoint_url=self.sandbox.address,
@@ -189,10 +214,9 @@ class EncryptedAccount:
         )
         try:
             sts.assume_role_with_saml(
-                RoleArn=self.role(), PrincipalArn=self.arn, SAMLAssertion=self.form()
+                RoleArn=self.role(), PrincipalArn=self.arn, SAMLAssertion=response
             )
-        except ClientError as problem:
-            print(problem)
+        except ClientError:
             return False
         return True
 
