@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
 from idp.preflight.endpoint import find_endpoint
 from idp.preflight.pasted import Pasted, repaired
 from idp.preflight.report import Report, Section
@@ -15,6 +17,7 @@ from idp.preflight.trust import METADATA_UNUSABLE, NO_METADATA, OwnProvider, Tru
 from idp.sandbox.judge import (
     Check,
     Judgement,
+    Provider,
     RolePair,
     Rule,
     judge_response,
@@ -57,7 +60,7 @@ class Preflight:
 
     `metadata` is the document that IAM holds, "" if unknown; `endpoint` the URL posted to, "" to
     take it from Recipient; `at` the time to judge as of, None for now, and `as_issued` takes the
-    response's own IssueInstant instead.
+    response's own IssueInstant instead. `reader` opens an encrypted response.
     """
 
     response: Pasted
@@ -67,6 +70,7 @@ class Preflight:
     at: datetime | None = None
     as_issued: bool = False
     sandbox_url: str = ""
+    reader: RSAPrivateKey | None = field(default=None, repr=False)
 
 
 def judge(asked: Preflight, own: OwnProvider | None, now: datetime) -> Report:
@@ -76,14 +80,14 @@ def judge(asked: Preflight, own: OwnProvider | None, now: datetime) -> Report:
     `own` is this identity provider, whose metadata needs not be given; None if it isn't set up.
     """
     value, spoilt = asked.response.value, False
-    claims = read_claims(value)
+    claims = read_claims(value, _opener(asked.reader))
     if not claims.issuer and (mended := repaired(value)) and read_claims(mended).issuer:
         value, spoilt, claims = mended, True, read_claims(mended)
     pair = chosen_pair(claims.pairs, asked.role.wanted) or next(iter(claims.pairs), None)
     partition = pair.role.partition if pair else "aws"
     endpoint = asked.endpoint or find_endpoint(claims.recipient, partition, asked.sandbox_url)
     at = (claims.issued if asked.as_issued else asked.at) or now
-    trust = find_trust(asked.metadata, claims, pair, own)
+    trust = _with_reader(find_trust(asked.metadata, claims, pair, own), asked.reader)
     judgement = _judged(value, trust, endpoint, pair, at)
     checks = judgement.checks
     if spoilt:
@@ -102,6 +106,19 @@ def judge(asked: Preflight, own: OwnProvider | None, now: datetime) -> Report:
         unread=any(c.name == "encryption" and c.passed is False for c in checks),
         sections=_sections(found, trust, asked, readable=said is not None),
     )
+
+
+def _opener(reader: RSAPrivateKey | None) -> Provider | None:
+    """Enough of a provider to open an encrypted assertion."""
+    return Provider("", (), private_keys=(reader,)) if reader else None
+
+
+def _with_reader(trust: Trust, reader: RSAPrivateKey | None) -> Trust:
+    """An account for which we encrypt has a provider that takes nothing else."""
+    if reader is None or trust.provider is None:
+        return trust
+    provider = replace(trust.provider, requires_encryption=True, private_keys=(reader,))
+    return replace(trust, provider=provider)
 
 
 def _judged(

@@ -50,6 +50,11 @@ class EncryptionKey:
     pem: str
     fingerprint: str
 
+    @property
+    def bits(self) -> int:
+        """The length of the key."""
+        return _public_key(self.pem).key_size
+
     @classmethod
     def of(cls, key: RSAPublicKey) -> EncryptionKey:
         """The key made ready for use. Raises BadEncryptionKey for one under 2,048 bits."""
@@ -65,13 +70,17 @@ class EncryptionKey:
     @classmethod
     def parse(cls, pem: str) -> EncryptionKey:
         """Read a public key. Raises BadEncryptionKey for anything but RSA of 2,048 bits or more."""
-        try:
-            key = load_pem_public_key(pem.encode("ascii"))
-        except (ValueError, UnsupportedAlgorithm):
-            key = None
-        if not isinstance(key, RSAPublicKey):
-            raise BadEncryptionKey("The encryption key is not a public RSA key in PEM.")
-        return cls.of(key)
+        return cls.of(_public_key(pem))
+
+
+def _public_key(pem: str) -> RSAPublicKey:
+    try:
+        key = load_pem_public_key(pem.encode("ascii"))
+    except (ValueError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, RSAPublicKey):
+        raise BadEncryptionKey("The encryption key is not a public RSA key in PEM.")
+    return key
 
 
 def encrypt_assertion(assertion: etree._Element, key: EncryptionKey) -> None:

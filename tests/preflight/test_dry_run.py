@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
+from idp.aws.encryption_state import EncryptionState
 from idp.db.models import AuditEventRow, ClaimedNameRow, NameIdRow, PersonRow
+from idp.entitlements.encryption import save_encryption
 from idp.entitlements.store import save_account
+from idp.saml.encryption import EncryptionKey
 from tests.company import ACCOUNTS, Company, posted_form
+from tests.making import memory_key
 from tests.preflight.command import Command, Done
 
 ADMIN = "arn:aws:iam::111122223333:role/Administrator"
+PROD_ADMIN = "arn:aws:iam::222233334444:role/Administrator"
 DEVELOPER = "arn:aws:iam::111122223333:role/Developer"
 
 
@@ -149,3 +155,22 @@ def test_a_provider_that_is_not_the_registered_one_does_not_exist(
 
 def test_a_user_who_is_not_there_is_bad_input(preflight: Command) -> None:
     assert run(preflight, "nobody", ADMIN).code == 2
+
+
+def test_an_encrypted_one_is_judged_in_full_with_a_key_made_for_it(
+    company: Company, preflight: Command
+) -> None:
+    with company.parts.database.writing() as session:
+        key = EncryptionKey.of(memory_key(number=40).private.public_key())
+        state = EncryptionState("SAMLSP4SHN3UIS2D558H46", key, "SAMLPK")
+        save_encryption(session, "222233334444", state, datetime.now(UTC))
+    done = run(preflight, "ann", PROD_ADMIN)
+    assert (done.broken, done.code) == ([], 0)
+    assert done.document["read_as"] == "a dry run, encrypted to a key made for it"
+    seen = {each["rule"]: each for each in done.document["checks"]}
+    assert seen["encryption"]["passed"] is seen["decryption"]["passed"] is True
+    assert seen["encryption"]["seen"] == "an EncryptedAssertion"
+    elsewhere = run(
+        preflight, "ann", PROD_ADMIN, "--endpoint", "https://signin.aws.amazon.com/saml"
+    )
+    assert "recipient" in elsewhere.broken
