@@ -12,10 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from idp.aws import trust_update
-from idp.aws.account_refusal import AccountRefusal, refusal_of
+from idp.aws.account_refusal import AccountRefusal, code_of, refusal_of
 from idp.aws.decryption_keys import ALLOWED, MOST_KEYS, REQUIRED, HeldKeys, ProviderKeys
 from idp.aws.encryption_state import ANOTHER_RUN, Act, ChangedTrust, EncryptionState, Record, Work
 from idp.aws.iam import AccountTarget, OpenedAccount, Reach, open_account
@@ -298,7 +299,17 @@ class _Account:
         if not self._wish.check_trust:
             return ()
         addresses = self._wish.addresses(held.uuid)
-        changes = trust_update.lacking(self._account, self._record.provider, addresses)
+        try:
+            changes = trust_update.lacking(self._account, self._record.provider, addresses)
+        except ClientError as problem:
+            if code_of(problem) not in ("AccessDenied", "AccessDeniedException"):
+                raise
+            raise AccountRefusal(
+                "denied",
+                "Not allowed: iam:ListRoles, so trust policies can't be looked at.",
+                "Allow it, and iam:GetRole and iam:UpdateAssumeRolePolicy for --update-trust; "
+                "or look yourself, and give --no-trust-check.",
+            ) from None
         if changes and not (self._wish.update_trust or self._wish.dry_run):
             raise TrustLacking(changes)
         return changes
