@@ -146,8 +146,8 @@ class _Account:
         if state.key is not None:
             _refuse_if_lost(state, held)
             return self._require(state, held)
-        changes = self._trust_to_change(held)
         _refuse_without_room(held, keep=())
+        changes = self._trust_to_change(held)
         if self._wish.dry_run:
             return Done(Outcome.WOULD_ENABLE, changes)
         state = self._begin(state, held, Work.ENABLE)

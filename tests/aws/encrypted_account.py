@@ -206,7 +206,7 @@ class EncryptedAccount:
 
     def redeems(self, response: str) -> bool:
         """Whether STS takes this response for the role Developer."""
-        sts = boto3.client(
+        sts = boto3.session.Session().client(
             "sts",
             endpoint_url=self.sandbox.address,
             region_name="us-east-1",
@@ -221,5 +221,9 @@ class EncryptedAccount:
         return True
 
     def sends_encrypted(self) -> bool:
-        root = etree.fromstring(base64.b64decode(self.form()))
-        return root.find(f"{SAML}EncryptedAssertion") is not None
+        return is_encrypted(self.form())
+
+
+def is_encrypted(response: str) -> bool:
+    root = etree.fromstring(base64.b64decode(response))
+    return root.find(f"{SAML}EncryptedAssertion") is not None

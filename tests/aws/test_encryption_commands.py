@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from idp.aws.encryption_state import EncryptionState
 from idp.entitlements.store import save_account
 from tests.aws.encrypted_account import EncryptedAccount
-from tests.aws.faulty_proxy import FaultyProxy
+from tests.aws.faulty_proxy import FaultyProxy, refusing
 
 
 def test_enable_moves_everything_and_people_sign_in(dev: EncryptedAccount) -> None:
@@ -167,6 +167,15 @@ def test_two_keys_of_somebody_else_are_left_alone(dev: EncryptedAccount) -> None
     assert "holds two private keys" in done.stdout
     assert "--remove-private-key" in done.stderr
     assert (dev.key_ids, dev.events()) == (theirs, [])
+
+
+def test_without_the_right_to_look_at_roles_it_asks_for_it(dev: EncryptedAccount) -> None:
+    dev.proxy.always(dev.number, "ListRoles", refusing("AccessDenied", 403, "no way"))
+    done = dev.enable()
+    assert "Not allowed: iam:ListRoles" in done.stdout
+    assert "--no-trust-check" in done.stderr
+    assert dev.run("enable", "--no-trust-check", "--bits", "2048").exit_code == 0
+    assert dev.held.encryption == "Required"
 
 
 @pytest.mark.parametrize(

