@@ -19,6 +19,7 @@ from idp.aws.arn import ProviderArn
 from idp.aws.iam import OpenedAccount
 
 MOST_KEYS = 2
+ABSENT = "absent"
 REQUIRED, ALLOWED = "Required", "Allowed"
 # IAM answers from copies that catch up after a while (IAM User Guide, "eventual consistency").
 _READ_BACK_PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
@@ -49,7 +50,7 @@ class ProviderKeys:
             if code_of(problem) != "NoSuchEntity":
                 raise
             raise AccountRefusal(
-                "absent",
+                ABSENT,
                 f"There is no {self._arn}.",
                 "Register it first: idp aws register ACCOUNT",
             ) from None
@@ -93,9 +94,13 @@ class ProviderKeys:
         self._until(lambda found: key_id not in found.ids, f"still holds the key {key_id}")
         return True
 
-    def set_mode(self, mode: str) -> None:
-        """Set AssertionEncryptionMode, if it isn't that already. Raises AccountRefusal."""
-        if self.look().mode == mode:
+    def set_mode(self, mode: str, *, anyway: bool = False) -> None:
+        """Set AssertionEncryptionMode, if it isn't that already. Raises AccountRefusal.
+
+        `anyway` sets it all the same: a copy of IAM's that lags behind may show the wanted mode
+        although another one was set a moment ago.
+        """
+        if not anyway and self.look().mode == mode:
             return
         self._change(AssertionEncryptionMode=mode)
         self._until(lambda found: found.mode == mode, f"does not say {mode} yet")

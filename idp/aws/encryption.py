@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from idp.aws import trust_update
 from idp.aws.account_refusal import AccountRefusal, code_of, refusal_of
-from idp.aws.decryption_keys import ALLOWED, MOST_KEYS, REQUIRED, HeldKeys, ProviderKeys
+from idp.aws.decryption_keys import ABSENT, ALLOWED, MOST_KEYS, REQUIRED, HeldKeys, ProviderKeys
 from idp.aws.encryption_state import ANOTHER_RUN, Act, ChangedTrust, EncryptionState, Record, Work
 from idp.aws.iam import AccountTarget, OpenedAccount, Reach, open_account
 from idp.saml.encryption import EncryptionKey
@@ -127,7 +127,7 @@ def _rolled_back(
             f"{refusal.message} And it could not be undone: {again.message}",
             "People can still sign in. Run it again: it goes on, or back, from here.",
         )
-    return AccountRefusal(refusal.kind, f"{refusal.message} {told}", refusal.advice)
+    return AccountRefusal(refusal.kind, f"{refusal.message} {told}".strip(), refusal.advice)
 
 
 class _Account:
@@ -216,7 +216,7 @@ class _Account:
         return self._retire(state, proven)
 
     def disable(self) -> Done:
-        held, state = self._keys.look(), self._record.read()
+        held, state = self._look_unless_gone(), self._record.read()
         ours = {state.key_id, state.pending_id, *state.retiring} - {""}
         if state.pending is not None and not state.pending_id:
             ours |= set(held.ids) - set(state.ids_before)
@@ -225,8 +225,8 @@ class _Account:
             return Done(Outcome.UNCHANGED, notes=(foreign,) if held.mode == REQUIRED else ())
         if self._wish.dry_run:
             return Done(Outcome.WOULD_DISABLE)
-        if held.mode == REQUIRED:
-            self._keys.set_mode(ALLOWED)
+        if held.uuid:
+            self._keys.set_mode(ALLOWED, anyway=True)
         if state.key is not None or state.work is not Work.DISABLE:
             before = _fingerprint(state.key)
             state = replace(
@@ -237,11 +237,20 @@ class _Account:
             )
             self._record.keep(state, Act.DISABLED, key_before=before)
             self._account.pause(self._wish.settle)
-        self._remove(state, state.retiring)
+        self._remove(state, state.retiring if held.uuid else ())
         self._record.keep(EncryptionState(state.provider_id))
         left = [key_id for key_id in held.ids if key_id not in state.retiring]
         notes = (f"keys that are not ours stay: {', '.join(left)}",) if left else ()
         return Done(Outcome.DISABLED, notes=notes)
+
+    def _look_unless_gone(self) -> HeldKeys:
+        """What is held: nothing, if somebody has deleted the provider."""
+        try:
+            return self._keys.look()
+        except AccountRefusal as refusal:
+            if refusal.kind != ABSENT:
+                raise
+            return HeldKeys("", "", ())
 
     def roll_back(self, refusal: AccountRefusal) -> str:
         """Undo what is under way as far as that is right; says in a sentence what was done."""
@@ -253,8 +262,8 @@ class _Account:
             return "It was rolled back: the old key is in use, as before."
         if state.work is not Work.ENABLE:
             return ""
-        if held.mode == REQUIRED and state.mode_before != REQUIRED:
-            self._keys.set_mode(ALLOWED)
+        if state.key is not None or (held.mode == REQUIRED and state.mode_before != REQUIRED):
+            self._keys.set_mode(ALLOWED, anyway=True)
         if state.key is not None:
             state = replace(
                 state,

@@ -12,7 +12,9 @@ from difflib import unified_diff
 from fnmatch import fnmatchcase
 from typing import Any
 
-from idp.aws.account_refusal import AccountRefusal
+from botocore.exceptions import ClientError
+
+from idp.aws.account_refusal import AccountRefusal, code_of
 from idp.aws.arn import ProviderArn
 from idp.aws.encryption_state import ChangedTrust
 from idp.aws.iam import OpenedAccount
@@ -55,8 +57,16 @@ def write(account: OpenedAccount, change: ChangedTrust) -> None:
 
 
 def undo(account: OpenedAccount, change: ChangedTrust) -> bool:
-    """Bring the policy back as it was; False if it is not as we wrote it, and so not ours."""
-    now = _policy(account.iam.get_role(RoleName=change.role)["Role"])
+    """Bring the policy back as it was; False if it is not as we wrote it, and so not ours.
+
+    A role that is gone needs nothing.
+    """
+    try:
+        now = _policy(account.iam.get_role(RoleName=change.role)["Role"])
+    except ClientError as problem:
+        if code_of(problem) == "NoSuchEntity":
+            return True
+        raise
     if now == change.before:
         return True
     if now != change.after:

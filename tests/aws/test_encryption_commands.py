@@ -151,6 +151,14 @@ def test_status_tells_what_is_wrong(dev: EncryptedAccount) -> None:
     assert dev.signs_in()
 
 
+def test_disabling_works_where_the_provider_is_gone(dev: EncryptedAccount) -> None:
+    dev.enable()
+    dev.iam.delete_saml_provider(SAMLProviderArn=dev.arn)
+    assert dev.run("disable").exit_code == 0
+    assert not dev.state.begun
+    assert not dev.sends_encrypted()
+
+
 def test_a_mode_that_somebody_weakened_is_set_again(dev: EncryptedAccount) -> None:
     dev.enable()
     dev.iam.update_saml_provider(SAMLProviderArn=dev.arn, AssertionEncryptionMode="Allowed")

@@ -128,6 +128,36 @@ def test_the_key_is_not_told_when_iam_repeats_it(dev: EncryptedAccount) -> None:
     assert_as_before(dev)
 
 
+def test_a_role_that_was_deleted_meanwhile_does_not_stand_in_the_way(
+    dev: EncryptedAccount,
+) -> None:
+    def meddle(forward: Forward) -> Answer:
+        dev.iam.delete_role(RoleName="Auditor")
+        return DENIED(forward)
+
+    dev.proxy.once(dev.number, UPDATE, meddle)
+    assert "It was rolled back." in dev.enable().stdout
+    assert dev.audiences() == [dev.plain_acs]
+    assert (dev.key_ids, dev.state) == ([], EncryptionState(None))
+
+
+def test_required_that_came_through_late_locks_nobody_out(dev: EncryptedAccount) -> None:
+    """The answer is lost, and looking shows what was before: the mode is set back all the same."""
+
+    def late(forward: Forward) -> Answer:
+        dev.proxy.always(dev.number, "GetSAMLProvider", showing_allowed)
+        forward()
+        return refusing("InternalFailure", 400)(forward)
+
+    def showing_allowed(forward: Forward) -> Answer:
+        answer = forward()
+        return Answer(answer.status, answer.body.replace(b">Required<", b">Allowed<"))
+
+    dev.proxy.once(dev.number, UPDATE, PASS, PASS, late)
+    assert dev.enable().exit_code == 1
+    assert_as_before(dev)
+
+
 @pytest.mark.parametrize(
     ("turn", "arrives"), [(0, False), (0, True), (1, True), (2, True)], ids=str
 )
