@@ -30,7 +30,7 @@ from idp.cli.aws_selection import (
 from idp.cli.context import open_database, settings_from
 from idp.cli.progress import progress_bar
 from idp.db.engine import Database
-from idp.entitlements.account import Account, check_account
+from idp.entitlements.account import Account, account_document, check_account
 from idp.entitlements.store import save_account, stored_accounts
 from idp.keys.publication import publish_metadata
 from idp.rotation.distribution import GRACE_SECONDS, target_of
@@ -186,7 +186,7 @@ def _use_provider_url(database: Database, result: AccountResult) -> AccountResul
         event = AccountChanged(
             actor=acting_admin(),
             subject=changed.number,
-            changes={**asdict(changed), "provider_arn": str(changed.provider)},
+            changes=account_document(changed),
         )
         AuditLog(database).append(session, event, command_origin())
     return replace(result, account=changed, url_switched=True)

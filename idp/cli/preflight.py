@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import click
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from idp.audit.events import AdminActed, actor
 from idp.audit.log import AuditLog, utc_now
@@ -172,7 +173,13 @@ def _metadata(path: str) -> str:
     return text
 
 
-def _judged(context: click.Context, found: pasted.Pasted, known: _Known, now: datetime) -> Report:
+def _judged(
+    context: click.Context,
+    found: pasted.Pasted,
+    known: _Known,
+    now: datetime,
+    reader: RSAPrivateKey | None = None,
+) -> Report:
     settings = settings_from(context)
     asked = Preflight(
         response=found,
@@ -182,6 +189,7 @@ def _judged(context: click.Context, found: pasted.Pasted, known: _Known, now: da
         at=known.at,
         as_issued=known.as_issued,
         sandbox_url=settings.aws.sandbox_url,
+        reader=reader,
     )
     return judge(asked, own_provider(settings, lambda: open_database(context), now), now)
 
@@ -222,7 +230,7 @@ def _try(
         _record(audit, person, role, f"not made: {type(refusal).__name__}")
         _show_refusal(refusal, entitlements, person, circumstances, as_json)
         context.exit(1)
-    report = _judged(context, made.response, known, now)
+    report = _judged(context, made.response, known, now, made.reader)
     _record(audit, person, role, report.outcome)
     _show(report, _grant_document(person, made), as_json)
     context.exit(_EXIT[report.outcome])

@@ -116,4 +116,5 @@ def _grant(compiled: CompiledRule, target: Target, shape: SessionShape) -> Grant
         provider_id=target.account.provider_id,
         session_name=shape.session_name,
         source_identity=shape.source_identity,
+        encrypt_to=target.account.encrypt_to,
     )

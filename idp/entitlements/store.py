@@ -10,12 +10,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from idp.db.engine import Database
-from idp.db.models import AwsAccountRow, RevisionRow, RoleRuleRow
+from idp.db.models import AccountEncryptionRow, AwsAccountRow, RevisionRow, RoleRuleRow
 from idp.entitlements.account import Account, Accounts
 from idp.entitlements.document import rule_from_stored
 from idp.entitlements.rule import RoleRule, to_document
 from idp.entitlements.ruleset import RuleSet
 from idp.errors import IdpError
+from idp.saml.encryption import EncryptionKey
 
 REVISION = "entitlements"
 # Built once: every request asks it.
@@ -119,12 +120,20 @@ def apply_planned(session: Session, rules: Sequence[RoleRule], planned_at: int) 
 
 
 def stored_accounts(session: Session) -> Accounts:
-    """All registered accounts."""
-    return Accounts(_account(row) for row in session.scalars(select(AwsAccountRow)))
+    """All registered accounts, with the keys that their assertions are encrypted to."""
+    found = session.execute(
+        select(
+            AwsAccountRow, AccountEncryptionRow.public_key, AccountEncryptionRow.fingerprint
+        ).outerjoin(AccountEncryptionRow, AccountEncryptionRow.number == AwsAccountRow.number)
+    )
+    return Accounts(_account(*row) for row in found)
 
 
 def save_account(session: Session, account: Account) -> None:
-    """Register an account, or change the registered one of that number."""
+    """Register an account, or change the registered one of that number.
+
+    What is known of its encryption stays: idp.entitlements.encryption keeps that.
+    """
     count_revision(session)
     values = {
         "alias": account.alias,
@@ -143,9 +152,10 @@ def delete_account(session: Session, number: str) -> None:
     """Take an account off the list: nothing in it is granted any more."""
     count_revision(session)
     session.execute(delete(AwsAccountRow).where(AwsAccountRow.number == number))
+    session.execute(delete(AccountEncryptionRow).where(AccountEncryptionRow.number == number))
 
 
-def _account(row: AwsAccountRow) -> Account:
+def _account(row: AwsAccountRow, public_key: str | None, fingerprint: str | None) -> Account:
     return Account(
         row.number,
         row.alias,
@@ -155,4 +165,5 @@ def _account(row: AwsAccountRow) -> Account:
         row.profile,
         row.access_role,
         row.probe_role,
+        encrypt_to=(EncryptionKey(public_key, fingerprint) if public_key and fingerprint else None),
     )

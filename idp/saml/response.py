@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from lxml import etree
 
 from idp.errors import IdpError
+from idp.saml.encryption import EncryptionKey, encrypt_assertion
 from idp.saml.ids import new_id
 from idp.saml.signature import SignatureAlgorithm, Signer, sign_enveloped
 from idp.saml.xml import ASSERTION, PROTOCOL
@@ -108,12 +109,14 @@ def build_response(
     algorithm: SignatureAlgorithm,
     *,
     sign_response: bool = False,
+    encrypt_to: EncryptionKey | None = None,
 ) -> SignedResponse:
     """Build and sign an unsolicited Response with one Assertion (SAML profiles 4.1.4.2, 4.1.5).
 
-    The Assertion is always signed; `sign_response` signs the Response around it as well. There is
-    no InResponseTo, and no SessionNotOnOrAfter, which would shorten AWS sessions. Raises
-    UnspeakableValue.
+    The Assertion is always signed; `sign_response` signs the Response around it as well. With
+    `encrypt_to` the signed Assertion is encrypted to that key, and a signature of the Response is
+    over the encrypted form. There is no InResponseTo, and no SessionNotOnOrAfter, which would
+    shorten AWS sessions. Raises UnspeakableValue and NotEncrypted.
     """
     try:
         response, assertion = _build(statement)
@@ -123,12 +126,15 @@ def build_response(
             "Correct it in the directory.",
         ) from None
     sign_enveloped(assertion, signer, algorithm, position=1)
+    assertion_id = str(assertion.get("ID"))
+    if encrypt_to is not None:
+        encrypt_assertion(assertion, encrypt_to)
     if sign_response:
         sign_enveloped(response, signer, algorithm, position=1)
     return SignedResponse(
         etree.tostring(response, encoding="utf-8", xml_declaration=False),
         str(response.get("ID")),
-        str(assertion.get("ID")),
+        assertion_id,
     )
 
 

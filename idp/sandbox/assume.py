@@ -70,15 +70,19 @@ class Gate:
         endpoints: Callable[[SamlProvider | None], tuple[str, ...]],
         now: datetime,
         pair: RolePair | None = None,
+        uuid: str | None = None,
     ) -> Believed:
         """Judge a response. `pair` is the role to be assumed, if it is chosen already.
 
-        `endpoints` gives the URLs that Recipient may name, by provider. Raises AwsRefusal.
+        `endpoints` gives the URLs that Recipient may name, by provider; `uuid` is that of the URL
+        posted to, if there is one in it. What is encrypted names nobody, so `pair` or `uuid` must
+        say whose keys open it. Raises AwsRefusal.
         """
-        claimed = pairs_claimed(response)
+        opener = self.opener(pair, uuid)
+        claimed = pairs_claimed(response, opener.trusted if opener else None)
         arns = [pair.provider] if pair else [each.provider for each in claimed]
         known = [found for arn in arns if (found := self._providers.find(str(arn)))]
-        provider = known[0] if known else None
+        provider = known[0] if known else None if claimed else opener
         judgement = judge_response(
             response,
             provider=provider.trusted if provider else None,
@@ -99,6 +103,12 @@ class Gate:
                 reasons=(f"{pair.role},{pair.provider} is not among the assertion's roles.",),
             )
         return Believed(judgement.verdict, provider)
+
+    def opener(self, pair: RolePair | None, uuid: str | None) -> SamlProvider | None:
+        """The provider whose private keys an encrypted assertion is opened with, if any."""
+        if uuid is not None:
+            return self._providers.by_uuid(uuid)
+        return self._providers.find(str(pair.provider)) if pair else None
 
     @staticmethod
     def _first_role(claimed: tuple[RolePair, ...], provider: SamlProvider | None) -> RoleArn | None:

@@ -24,6 +24,7 @@ from idp.entitlements.store import Entitlements
 from idp.errors import IdpError
 from idp.keys.ring import KeyRing, ReadyKey
 from idp.keys.signing_key import SigningKey
+from idp.saml.encryption import EncryptionKey
 from idp.saml.response import SignedResponse, Statement, build_response
 from idp.saml.signature import ALGORITHMS
 from idp.settings import Settings
@@ -77,6 +78,12 @@ class Prepared:
     statement: Statement
     key: SigningKey
     response: SignedResponse
+
+    @property
+    def encrypted_to(self) -> str | None:
+        """Fingerprint of the key that the assertion is encrypted to, None if it is in plain."""
+        key = self.grants[0].encrypt_to
+        return key.fingerprint if key else None
 
 
 class Handover:
@@ -148,7 +155,7 @@ class Handover:
         aws = self._aws_session(chosen, signed_in, names, now)
         statement = self._statement(aws, endpoint, signed_in, names, now)
         ready = self._keys.active()
-        response = self._signed(statement, ready)
+        response = self._signed(statement, ready, chosen[0].encrypt_to)
         return Prepared(tuple(chosen), endpoint, relay_state, aws, statement, ready.key, response)
 
     def _chosen(self, grants: Grants, request: RoleRequest) -> Sequence[Grant]:
@@ -174,12 +181,15 @@ class Handover:
 
         Tags and names hold for every role of an assertion, and a role must never come without
         those of its rule. So a partition is there only if all its grants have the same ones, and
-        only if role_choice = "aws".
+        only if role_choice = "aws". What is encrypted is for one account's provider alone, so
+        roles of an account with encryption are left out: they are opened one by one.
         """
         if self._settings.aws.role_choice != "aws":
             return {}
         by_partition: dict[str, list[Grant]] = {}
         for grant in grants.grants:
+            if grant.encrypt_to is not None:
+                continue
             by_partition.setdefault(grant.role.partition, []).append(grant)
         return {
             name: found
@@ -201,7 +211,8 @@ class Handover:
     def _endpoint(self, grants: Sequence[Grant], request: RoleRequest) -> SignInEndpoint:
         """The endpoint asked for, or else the first of the configured ones.
 
-        With several roles it is never a provider-specific one, which is of one account only.
+        With several roles it is never a provider-specific one, which is of one account only;
+        nor are they ever of an account that takes encrypted assertions.
         """
         aws = self._settings.aws
         partition = grants[0].role.partition
@@ -272,12 +283,15 @@ class Handover:
             clock_skew=timedelta(seconds=saml.clock_skew_seconds),
         )
 
-    def _signed(self, statement: Statement, ready: ReadyKey) -> SignedResponse:
+    def _signed(
+        self, statement: Statement, ready: ReadyKey, encrypt_to: EncryptionKey | None
+    ) -> SignedResponse:
         response = build_response(
             statement,
             ready.signer,
             self._algorithm,
             sign_response=self._settings.aws.sign_response,
+            encrypt_to=encrypt_to,
         )
         if len(response.form_value()) > ASSERTION_CHARACTERS:
             raise RefusedByAws(
@@ -305,6 +319,7 @@ class Handover:
             duration=aws.duration,
             tags=tuple(aws.tags),
             key=made.key.fingerprint,
+            encrypted_to=made.encrypted_to,
         )
 
         use = (signed_in.person_id, str(aws.roles[0][0])) if len(aws.roles) == 1 else None

@@ -17,10 +17,10 @@ from idp.aws.iam import AccountTarget, Reach, open_account
 from idp.aws.registration import bring_up_to_date
 from idp.entitlements.account import Account
 from idp.errors import IdpError
-from tests.aws.conftest import RunningSandbox
 from tests.aws.documents import OTHERS, metadata
 from tests.aws.faulty_proxy import FaultyProxy, refusing
 from tests.aws.installation import Installation
+from tests.aws.running_sandbox import RunningSandbox
 from tests.making import memory_key
 
 

@@ -20,9 +20,9 @@ from idp.entitlements.account import Account
 from idp.keys.signing_key import KeyState, SigningKey
 from idp.keys.store import all_keys
 from idp.signin.sessions import Sessions
-from tests.aws.conftest import RunningSandbox
 from tests.aws.faulty_proxy import FaultyProxy, refusing
 from tests.aws.installation import Installation
+from tests.aws.running_sandbox import RunningSandbox
 
 ROLE = "arn:aws:iam::111122223333:role/Developer"
 
