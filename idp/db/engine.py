@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from idp.db.direct import Direct
 from idp.errors import IdpError
 
 _DRIVERS = {
@@ -34,7 +35,8 @@ class Database:
     """Hands out transactions: `reading()` for looking, `writing()` for a change that commits whole.
 
     On SQLite a writing transaction takes the write lock at its start (BEGIN IMMEDIATE), so that
-    two writers wait for each other and never fail half-way with "database is locked".
+    two writers wait for each other and never fail half-way with "database is locked". `direct`
+    is the short way for the statements that every sign-in runs.
     """
 
     def __init__(self, url: str, pool_size: int = 8) -> None:
@@ -56,6 +58,7 @@ class Database:
             event.listen(self.engine, "connect", _set_up_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
         self._writer = self.engine.execution_options(write=True)
+        self.direct = Direct(self.engine, pool_size)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -83,6 +86,7 @@ class Database:
 
     def close(self) -> None:
         """Give all connections back."""
+        self.direct.close()
         self.engine.dispose()
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from idp.db.direct import Statement
 from idp.db.engine import Database
 from idp.db.models import AwsAccountRow, RevisionRow, RoleRuleRow
 from idp.entitlements.account import Account, Accounts
@@ -18,8 +19,8 @@ from idp.entitlements.ruleset import RuleSet
 from idp.errors import IdpError
 
 REVISION = "entitlements"
-# Built once: every request asks it.
-_REVISION = select(RevisionRow.number).where(RevisionRow.thing == REVISION)
+# Every request asks it.
+_REVISION = Statement("SELECT number FROM revisions WHERE thing = ?")
 
 
 class ChangedMeanwhile(IdpError):
@@ -41,7 +42,7 @@ class Entitlements:
         self._compiled: tuple[int, RuleSet] | None = None
 
     def ruleset(self, session: Session) -> RuleSet:
-        """The rules and accounts as `session` sees them: one tiny query unless they changed.
+        """The rules and accounts as `session` sees them.
 
         Raises BadRule for a stored rule that can't be read.
         """
@@ -57,15 +58,17 @@ class Entitlements:
             return compiled[1]
 
     def current(self) -> RuleSet:
-        """The rules and accounts now, read in a transaction of its own."""
+        """The rules and accounts now: one tiny query unless they changed. Raises as ruleset."""
+        compiled = self._compiled
+        if compiled and [(compiled[0],)] == self.database.direct.rows(_REVISION, (REVISION,)):
+            return compiled[1]
         with self.database.reading() as session:
             return self.ruleset(session)
 
 
 def revision(session: Session) -> int:
     """How often rules or accounts have been changed."""
-    found: int | None = session.connection().execute(_REVISION).scalar_one_or_none()
-    return found or 0
+    return session.scalar(select(RevisionRow.number).where(RevisionRow.thing == REVISION)) or 0
 
 
 def count_revision(session: Session) -> None:

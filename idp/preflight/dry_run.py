@@ -38,7 +38,7 @@ def make_dry_run(
     """
     with database.reading() as session:
         signed_in = _as_if_signed_in(session, person, now)
-        grants = handover.grants_of(session, signed_in)
+    grants = handover.grants_of(signed_in)
     made = handover.prepare(
         grants, signed_in, RoleRequest(str(role)), KeptNames(database, keep=False), now
     )

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy.orm import Session
-
 from idp.audit.events import AssertionIssued, AssertionRefused, actor
 from idp.audit.log import AuditLog, Origin
 from idp.aws.arn import RoleArn
@@ -97,9 +95,9 @@ class Handover:
         self._algorithm = ALGORITHMS[settings.saml.digest]
         self._noted: dict[tuple[str, str], datetime] = {}
 
-    def grants_of(self, session: Session, signed_in: SignedIn) -> Grants:
+    def grants_of(self, signed_in: SignedIn) -> Grants:
         """What the person may assume now."""
-        return evaluate(self._entitlements.ruleset(session), signed_in.person)
+        return evaluate(self._entitlements.current(), signed_in.person)
 
     def open_role(
         self,

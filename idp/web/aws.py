@@ -34,11 +34,10 @@ def open_role() -> Response | str:
     if wanted.role is None and wanted.partition is None:
         raise BadField("No role was chosen.", "Choose one in the portal.")
     own = parts()
-    with own.database.reading() as db:
-        person = signed_in(db)
-        if person is None:
-            return redirect(url_for("sign_in.page"), 303)
-        grants = own.handover.grants_of(db, person)
+    person = signed_in()
+    if person is None:
+        return redirect(url_for("sign_in.page"), 303)
+    grants = own.handover.grants_of(person)
     return _assertion_page(grants, person, wanted)
 
 
@@ -57,11 +56,10 @@ def deep_link() -> Response | str:
     endpoint = query_field("endpoint", longest=40)
     if destination:
         check_destination(destination, sandbox_url=own.settings.aws.sandbox_url)
-    with own.database.reading() as db:
-        person = signed_in(db)
-        if person is None:
-            return redirect(url_for("sign_in.page", next=wanted_page()), 303)
-        grants = own.handover.grants_of(db, person)
+    person = signed_in()
+    if person is None:
+        return redirect(url_for("sign_in.page", next=wanted_page()), 303)
+    grants = own.handover.grants_of(person)
     if partition and not role and not account:
         everything = RoleRequest(None, partition, destination, endpoint)
         return _assertion_page(grants, person, everything)
