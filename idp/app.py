@@ -118,7 +118,9 @@ def _name_each_request(app: Flask, settings: Settings) -> None:
     def _begin() -> None:
         g.request_id = request.environ[security.REQUEST_ID]
         # Load balancers ask for the node's health by its address.
-        if request.blueprint != health.blueprint.name and request.host.lower() != host:
+        if request.environ.get("HTTP_HOST") == host or request.blueprint == health.blueprint.name:
+            return
+        if request.host.lower() != host:
             abort(400, f"This address is not served here; it is {settings.server.base_url}.")
 
     @app.context_processor

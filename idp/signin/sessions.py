@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from sqlalchemy import CursorResult, delete, select, update
 
@@ -26,6 +27,8 @@ _FIND = Statement(
     "SELECT person_id, CAST(person AS TEXT), authenticated_at, expires_at, refreshed_at, "
     "last_seen_at, CAST(factors AS TEXT), address FROM sessions WHERE token_hash = ?"
 )
+
+LONGEST_REMEMBERED = 8_000  # characters of a person's document
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 
@@ -102,7 +105,7 @@ class Sessions:
             signed_in = SignedIn(
                 token_hash=token_hash,
                 person_id=person_id,
-                person=person_from_json(json.loads(person)),
+                person=_person(person),
                 authenticated_at=utc(authenticated),
                 expires_at=expires_at,
                 refreshed_at=utc(refreshed),
@@ -188,6 +191,18 @@ class Sessions:
                 .values(last_seen_at=now)
                 .execution_options(synchronize_session=False)
             )
+
+
+def _person(document: str) -> Person:
+    if len(document) > LONGEST_REMEMBERED:
+        return person_from_json(json.loads(document))
+    return _remembered_person(document)
+
+
+@lru_cache(maxsize=512)
+def _remembered_person(document: str) -> Person:
+    """The same Person for the same document, which saves whoever asks about them as well."""
+    return person_from_json(json.loads(document))
 
 
 def _signed_in(row: SessionRow) -> SignedIn:

@@ -15,8 +15,9 @@ from idp.aws.destination import check_destination
 from idp.aws.endpoints import SignInEndpoint, in_order, sign_in_endpoint
 from idp.aws.limits import ASSERTION_CHARACTERS, RefusedByAws
 from idp.db.engine import Database
-from idp.entitlements.evaluate import Grants, evaluate
+from idp.entitlements.evaluate import Grants
 from idp.entitlements.grant import Grant
+from idp.entitlements.remembered import RememberedGrants
 from idp.entitlements.store import Entitlements
 from idp.errors import IdpError
 from idp.keys.ring import KeyRing, ReadyKey
@@ -77,7 +78,9 @@ class Prepared:
 
 
 class Handover:
-    """Makes assertions for AWS. One instance serves a process; it keeps no state of a person."""
+    """Makes assertions for AWS. One instance serves a process; it keeps no state of a person
+    that another process would need.
+    """
 
     def __init__(
         self,
@@ -93,11 +96,12 @@ class Handover:
         self._audit = audit
         self._names = KeptNames(database)
         self._algorithm = ALGORITHMS[settings.saml.digest]
+        self._remembered = RememberedGrants()
         self._noted: dict[tuple[str, str], datetime] = {}
 
     def grants_of(self, signed_in: SignedIn) -> Grants:
         """What the person may assume now."""
-        return evaluate(self._entitlements.current(), signed_in.person)
+        return self._remembered.of(self._entitlements.current(), signed_in.person)
 
     def open_role(
         self,
