@@ -7,7 +7,7 @@ such a statement. Errors are SQLAlchemy's all the same, so that callers know one
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -65,8 +65,9 @@ class Transaction:
 class Direct:
     """Connections of our own, made as the engine makes its own; up to `keep` are kept for reuse."""
 
-    def __init__(self, engine: Engine, keep: int) -> None:
+    def __init__(self, engine: Engine, keep: int, turns: AbstractContextManager[None]) -> None:
         self._engine = engine
+        self._turns = turns
         self._sqlite = engine.dialect.name == "sqlite"
         self._begin = "BEGIN IMMEDIATE" if self._sqlite else "BEGIN"
         self._keep = keep
@@ -90,17 +91,21 @@ class Direct:
 
         Raises DBAPIError.
         """
-        connection, _ = self._first(self._begin, ())
-        try:
-            yield Transaction(self, connection)
+        with self._turns:
+            connection, _ = self._first(self._begin, ())
             try:
-                connection.execute("COMMIT")
-            except self.error as problem:
-                raise self.translated(problem, "COMMIT", connection) from problem
-        except BaseException:
-            connection.close()  # which undoes what was done
-            raise
-        self._give_back(connection)
+                yield Transaction(self, connection)
+                self._commit(connection)
+            except BaseException:
+                connection.close()  # which undoes what was done
+                raise
+            self._give_back(connection)
+
+    def _commit(self, connection: Any) -> None:
+        try:
+            connection.execute("COMMIT")
+        except self.error as problem:
+            raise self.translated(problem, "COMMIT", connection) from problem
 
     def joining(self, session: Session) -> Transaction:
         """The running transaction of a session, for statements of ours in it."""

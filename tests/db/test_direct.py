@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -115,3 +117,25 @@ def _read(database: Database) -> None:
 def _write(database: Database) -> None:
     with database.direct.writing() as transaction:
         transaction.rows(COUNT, ("x",))
+
+
+def test_busy_processes_take_turns(sqlite_url: str) -> None:
+    """Without turns, one of two that write without pause is left waiting for seconds."""
+    first = subprocess.Popen([sys.executable, "-c", _BUSY, sqlite_url], stdout=subprocess.PIPE)
+    second = subprocess.Popen([sys.executable, "-c", _BUSY, sqlite_url], stdout=subprocess.PIPE)
+    longest = [float(each.communicate(timeout=60)[0]) for each in (first, second)]
+    assert max(longest) < 1.0
+
+
+_BUSY = """
+import sys, time, uuid
+from idp.db.direct import Statement
+from idp.db.engine import Database
+database, longest, began = Database(sys.argv[1]), 0.0, time.perf_counter()
+while (now := time.perf_counter()) - began < 1.5:
+    with database.direct.writing() as transaction:
+        row = (uuid.uuid4().hex, "x")
+        transaction.run(Statement("INSERT INTO secrets (name, value) VALUES (?, ?)"), [row])
+    longest = max(longest, time.perf_counter() - now)
+print(longest)
+"""
