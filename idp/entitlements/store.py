@@ -57,13 +57,20 @@ class Entitlements:
                 self._compiled = compiled
             return compiled[1]
 
-    def current(self) -> RuleSet:
-        """The rules and accounts now: one tiny query unless they changed. Raises as ruleset."""
+    def current(self, seen: int | None = None) -> RuleSet:
+        """The rules and accounts now: one tiny query unless they changed. Raises as ruleset.
+
+        `seen` is the revision now, if it was read along with something else.
+        """
         compiled = self._compiled
-        if compiled and [(compiled[0],)] == self.database.direct.rows(_REVISION, (REVISION,)):
+        if compiled and compiled[0] == (self._revision() if seen is None else seen):
             return compiled[1]
         with self.database.reading() as session:
             return self.ruleset(session)
+
+    def _revision(self) -> int:
+        found = self.database.direct.rows(_REVISION, (REVISION,))
+        return int(found[0][0]) if found else 0
 
 
 def revision(session: Session) -> int:

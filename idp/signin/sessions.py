@@ -7,7 +7,7 @@ import json
 import re
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 
@@ -25,7 +25,9 @@ from idp.signin.people import find_or_add_person
 # Every request begins with it. The person is read as text, which PostgreSQL would else parse.
 _FIND = Statement(
     "SELECT person_id, CAST(person AS TEXT), authenticated_at, expires_at, refreshed_at, "
-    "last_seen_at, CAST(factors AS TEXT), address FROM sessions WHERE token_hash = ?"
+    "last_seen_at, CAST(factors AS TEXT), address, "
+    "(SELECT number FROM revisions WHERE thing = 'entitlements') "
+    "FROM sessions WHERE token_hash = ?"
 )
 
 LONGEST_REMEMBERED = 8_000  # characters of a person's document
@@ -38,7 +40,8 @@ class SignedIn:
     """A session as it stands.
 
     `expires_at` is its absolute end; `factors` are words such as "password"; `person` is what the
-    directory said at `refreshed_at`.
+    directory said at `refreshed_at`. `rules_revision` is that of the role rules when the session
+    was read, which saves asking for it; None where it was not read along.
     """
 
     token_hash: str
@@ -49,6 +52,7 @@ class SignedIn:
     refreshed_at: datetime
     factors: tuple[str, ...]
     address: str
+    rules_revision: int | None = field(default=None, compare=False)
 
 
 class Sessions:
@@ -97,7 +101,8 @@ class Sessions:
         found = self._database.direct.rows(_FIND, (token_hash,))
         if not found:
             return None
-        person_id, person, authenticated, expires, refreshed, last_seen, factors, address = found[0]
+        person_id, person, authenticated, expires, refreshed, last_seen, *rest = found[0]
+        factors, address, revision = rest
         expires_at, last_seen_at = utc(expires), utc(last_seen)
         if expires_at <= now or last_seen_at + self._idle <= now:
             return None
@@ -111,6 +116,7 @@ class Sessions:
                 refreshed_at=utc(refreshed),
                 factors=tuple(map(str, json.loads(factors))),
                 address=address,
+                rules_revision=revision,
             )
         except BadPersonDocument:  # written by another version: sign in anew
             return None

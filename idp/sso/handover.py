@@ -101,7 +101,8 @@ class Handover:
 
     def grants_of(self, signed_in: SignedIn) -> Grants:
         """What the person may assume now."""
-        return self._remembered.of(self._entitlements.current(), signed_in.person)
+        ruleset = self._entitlements.current(signed_in.rules_revision)
+        return self._remembered.of(ruleset, signed_in.person)
 
     def open_role(
         self,
