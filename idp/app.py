@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import secrets
 from urllib.parse import urlsplit
 
 from flask import Flask, abort, g, request
@@ -39,6 +38,8 @@ from idp.web import (
     sign_in,
     signing_keys,
 )
+from idp.web.addresses import remembered_addresses
+from idp.web.form_cookie import FormCookies
 from idp.web.mount import mounted_at
 from idp.web.observing import observe_requests
 from idp.web.parts import Parts
@@ -70,11 +71,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     observe_requests(app, counted)  # outermost: it sees what every other part made of a request
     _name_each_request(app, settings)  # first, so that every refusal can name its request
     CSRFProtect(app).exempt(metadata.single_sign_on)
-    security.set_headers(app, settings)
     errors.register(app)
     for blueprint in (sign_in, portal, aws, metadata, signing_keys, preflight, health):
         app.register_blueprint(blueprint.blueprint)
-    application = mounted_at(urlsplit(settings.server.base_url).path, app.wsgi_app)
+    application = security.guarded(app.wsgi_app, settings)
+    application = mounted_at(urlsplit(settings.server.base_url).path, application)
     if hops := settings.server.trusted_proxies:
         application = ProxyFix(application, x_for=hops, x_proto=hops, x_host=hops)
     app.wsgi_app = application  # type: ignore[method-assign,assignment]
@@ -131,18 +132,22 @@ def _configure(app: Flask, settings: Settings, secret: bytes) -> None:
         SEND_FILE_MAX_AGE_DEFAULT=3600,
         PREFERRED_URL_SCHEME=urlsplit(settings.server.base_url).scheme,
     )
+    app.session_interface = FormCookies()
+    app.jinja_env.globals.update(url_for=remembered_addresses(app))
     app.jinja_env.globals.update(organization=settings.organization, version=__version__)
 
 
 def _name_each_request(app: Flask, settings: Settings) -> None:
-    """Give each request an identifier, and refuse a Host that is not ours."""
+    """Let each page know its request's identifier, and refuse a Host that is not ours."""
     host = urlsplit(settings.server.base_url).netloc
 
     @app.before_request
     def _begin() -> None:
-        g.request_id = secrets.token_hex(8)
+        g.request_id = request.environ[security.REQUEST_ID]
         # Load balancers ask for the node's health by its address.
-        if request.blueprint != health.blueprint.name and request.host.lower() != host:
+        if request.environ.get("HTTP_HOST") == host or request.blueprint == health.blueprint.name:
+            return
+        if request.host.lower() != host:
             abort(400, f"This address is not served here; it is {settings.server.base_url}.")
 
     @app.context_processor

@@ -6,7 +6,7 @@ What administrators do is in idp.audit.admin_events.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 from idp.directory.person import Person
@@ -31,9 +31,12 @@ class Event:
 
     def detail(self) -> dict[str, Any]:
         """What the event says besides its actor, as JSON values."""
-        fields = asdict(self)
-        del fields["actor"]
-        return {name: value for name, value in fields.items() if value not in (None, "", [], ())}
+        values = ((each.name, getattr(self, each.name)) for each in fields(self))
+        return {
+            name: value
+            for name, value in values
+            if name != "actor" and value not in (None, "", [], ())
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

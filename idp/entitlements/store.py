@@ -9,6 +9,7 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from idp.db.direct import Statement
 from idp.db.engine import Database
 from idp.db.models import AccountEncryptionRow, AwsAccountRow, RevisionRow, RoleRuleRow
 from idp.entitlements.account import Account, Accounts
@@ -19,8 +20,8 @@ from idp.errors import IdpError
 from idp.saml.encryption import EncryptionKey
 
 REVISION = "entitlements"
-# Built once: every request asks it.
-_REVISION = select(RevisionRow.number).where(RevisionRow.thing == REVISION)
+# Every request asks it.
+_REVISION = Statement("SELECT number FROM revisions WHERE thing = ?")
 
 
 class ChangedMeanwhile(IdpError):
@@ -42,7 +43,7 @@ class Entitlements:
         self._compiled: tuple[int, RuleSet] | None = None
 
     def ruleset(self, session: Session) -> RuleSet:
-        """The rules and accounts as `session` sees them: one tiny query unless they changed.
+        """The rules and accounts as `session` sees them.
 
         Raises BadRule for a stored rule that can't be read.
         """
@@ -57,16 +58,25 @@ class Entitlements:
                 self._compiled = compiled
             return compiled[1]
 
-    def current(self) -> RuleSet:
-        """The rules and accounts now, read in a transaction of its own."""
+    def current(self, seen: int | None = None) -> RuleSet:
+        """The rules and accounts now: one tiny query unless they changed. Raises as ruleset.
+
+        `seen` is the revision now, if it was read along with something else.
+        """
+        compiled = self._compiled
+        if compiled and compiled[0] == (self._revision() if seen is None else seen):
+            return compiled[1]
         with self.database.reading() as session:
             return self.ruleset(session)
+
+    def _revision(self) -> int:
+        found = self.database.direct.rows(_REVISION, (REVISION,))
+        return int(found[0][0]) if found else 0
 
 
 def revision(session: Session) -> int:
     """How often rules or accounts have been changed."""
-    found: int | None = session.connection().execute(_REVISION).scalar_one_or_none()
-    return found or 0
+    return session.scalar(select(RevisionRow.number).where(RevisionRow.thing == REVISION)) or 0
 
 
 def count_revision(session: Session) -> None:
@@ -83,7 +93,9 @@ def count_revision(session: Session) -> None:
 
 def hold_accounts_still(session: Session) -> None:
     """Let nobody else change rules or accounts until the caller's writing transaction ends."""
-    session.execute(_REVISION.with_for_update())
+    session.execute(
+        select(RevisionRow.number).where(RevisionRow.thing == REVISION).with_for_update()
+    )
 
 
 def stored_rules(session: Session) -> tuple[RoleRule, ...]:

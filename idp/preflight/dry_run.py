@@ -53,7 +53,7 @@ def make_dry_run(
     """
     with database.reading() as session:
         signed_in = _as_if_signed_in(session, person, circumstances, now)
-        grants = handover.grants_of(session, signed_in, circumstances.address)
+    grants = handover.grants_of(signed_in, circumstances.address)
     wanted, names = RoleRequest(str(role)), KeptNames(database, keep=False)
     made = handover.prepare(grants, signed_in, wanted, names, now)
     grant = made.grants[0]

@@ -83,25 +83,17 @@ def _public_key(pem: str) -> RSAPublicKey:
     return key
 
 
-def encrypt_assertion(assertion: etree._Element, key: EncryptionKey) -> None:
-    """Put a saml:EncryptedAssertion into the place of `assertion` in its Response.
-
-    Raises NotEncrypted; the tree is to be thrown away then.
-    """
-    response = assertion.getparent()
-    if response is None:
-        raise ValueError("the assertion stands in no response")
-    octets = canonical(assertion)
+def encrypted_assertion(assertion: str, key: EncryptionKey) -> str:
+    """A saml:EncryptedAssertion for an assertion; both are canonical text. Raises NotEncrypted."""
     holder = etree.Element(_ENCRYPTED_ASSERTION, nsmap={"saml": ASSERTION})
-    # Within its document before anything is signed, so that no namespace moves afterwards.
-    response.replace(assertion, holder)
     try:
-        holder.append(_encrypted_data(holder, octets, key))
+        holder.append(_encrypted_data(holder, assertion.encode(), key))
     except (xmlsec.Error, ValueError, TypeError):
         raise NotEncrypted(
             "The assertion could not be encrypted; none was made.",
             "Look at the account's key with: idp aws encryption status",
         ) from None
+    return canonical(holder).decode()
 
 
 def _encrypted_data(holder: etree._Element, octets: bytes, key: EncryptionKey) -> etree._Element:

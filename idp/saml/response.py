@@ -1,4 +1,9 @@
-"""The one function that builds a Response. It builds a tree, never text."""
+"""The one function that builds a Response.
+
+It writes the message as its own canonical form (Exclusive XML Canonicalization 1.0), so that what
+is hashed and signed is what is sent, and nothing has to be canonicalised. Every value goes through
+idp.saml.canonical_text, which lets none of them break out of its place.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +11,12 @@ import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
-from lxml import etree
-
-from idp.errors import IdpError
-from idp.saml.encryption import EncryptionKey, encrypt_assertion
+from idp.saml.canonical_text import attribute_value, element_text
+from idp.saml.encryption import EncryptionKey, encrypted_assertion
 from idp.saml.ids import new_id
-from idp.saml.signature import SignatureAlgorithm, Signer, sign_enveloped
+from idp.saml.signature import SignatureAlgorithm, Signer, signature
 from idp.saml.xml import ASSERTION, PROTOCOL
 
 SUCCESS = "urn:oasis:names:tc:SAML:2.0:status:Success"
@@ -25,32 +29,6 @@ NAME_ID_FORMATS = {
     "emailAddress": "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress",
     "unspecified": "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified",
 }
-
-_RESPONSE = f"{{{PROTOCOL}}}Response"
-_STATUS = f"{{{PROTOCOL}}}Status"
-_STATUS_CODE = f"{{{PROTOCOL}}}StatusCode"
-_ISSUER = f"{{{ASSERTION}}}Issuer"
-_ASSERTION = f"{{{ASSERTION}}}Assertion"
-_SUBJECT = f"{{{ASSERTION}}}Subject"
-_NAME_ID = f"{{{ASSERTION}}}NameID"
-_CONFIRMATION = f"{{{ASSERTION}}}SubjectConfirmation"
-_CONFIRMATION_DATA = f"{{{ASSERTION}}}SubjectConfirmationData"
-_CONDITIONS = f"{{{ASSERTION}}}Conditions"
-_AUDIENCE_RESTRICTION = f"{{{ASSERTION}}}AudienceRestriction"
-_AUDIENCE = f"{{{ASSERTION}}}Audience"
-_AUTHN_STATEMENT = f"{{{ASSERTION}}}AuthnStatement"
-_AUTHN_CONTEXT = f"{{{ASSERTION}}}AuthnContext"
-_CLASS_REF = f"{{{ASSERTION}}}AuthnContextClassRef"
-_ATTRIBUTE_STATEMENT = f"{{{ASSERTION}}}AttributeStatement"
-_ATTRIBUTE = f"{{{ASSERTION}}}Attribute"
-_ATTRIBUTE_VALUE = f"{{{ASSERTION}}}AttributeValue"
-
-_RESPONSE_PREFIXES = {"samlp": PROTOCOL, "saml": ASSERTION}
-_ASSERTION_PREFIXES = {"saml": ASSERTION}
-
-
-class UnspeakableValue(IdpError):
-    """A value holds characters that XML can't carry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,87 +96,78 @@ def build_response(
     over the encrypted form. There is no InResponseTo, and no SessionNotOnOrAfter, which would
     shorten AWS sessions. Raises UnspeakableValue and NotEncrypted.
     """
-    try:
-        response, assertion = _build(statement)
-    except (ValueError, UnicodeEncodeError):
-        raise UnspeakableValue(
-            "A value for the assertion holds control characters or half characters.",
-            "Correct it in the directory.",
-        ) from None
-    sign_enveloped(assertion, signer, algorithm, position=1)
-    assertion_id = str(assertion.get("ID"))
+    response_id, assertion_id = new_id(), new_id()
+    assertion = _signed(*_assertion(statement, assertion_id), assertion_id, signer, algorithm)
     if encrypt_to is not None:
-        encrypt_assertion(assertion, encrypt_to)
+        assertion = encrypted_assertion(assertion, encrypt_to)
+    before, after = _response(statement, response_id, assertion)
     if sign_response:
-        sign_enveloped(response, signer, algorithm, position=1)
-    return SignedResponse(
-        etree.tostring(response, encoding="utf-8", xml_declaration=False),
-        str(response.get("ID")),
-        assertion_id,
+        response = _signed(before, after, response_id, signer, algorithm)
+    else:
+        response = before + after
+    return SignedResponse(response.encode(), response_id, assertion_id)
+
+
+def _signed(
+    before: str, after: str, identifier: str, signer: Signer, algorithm: SignatureAlgorithm
+) -> str:
+    """An element in two parts, with its signature between them: after its Issuer (core 5.4.1)."""
+    canonical = (before + after).encode()
+    return before + signature(canonical, identifier, signer, algorithm) + after
+
+
+# In the canonical form, namespaces stand where they are first used, before the attributes, which
+# are in the order of the alphabet; no element is closed in its start tag.
+
+
+def _response(statement: Statement, identifier: str, assertion: str) -> tuple[str, str]:
+    """The Response up to its Issuer, and the rest."""
+    return (
+        f'<samlp:Response xmlns:samlp="{PROTOCOL}" '
+        f'Destination="{attribute_value(statement.recipient)}" ID="{identifier}" '
+        f'IssueInstant="{_time(statement.issue_instant)}" Version="2.0">'
+        f'<saml:Issuer xmlns:saml="{ASSERTION}">{element_text(statement.issuer)}</saml:Issuer>',
+        f'<samlp:Status><samlp:StatusCode Value="{SUCCESS}"></samlp:StatusCode></samlp:Status>'
+        f"{assertion}</samlp:Response>",
     )
 
 
-def _build(statement: Statement) -> tuple[etree._Element, etree._Element]:
+def _assertion(statement: Statement, identifier: str) -> tuple[str, str]:
+    """The Assertion up to its Issuer, and the rest."""
     issued = _time(statement.issue_instant)
+    starts = _time(statement.issue_instant - statement.clock_skew)
     ends = _time(statement.issue_instant + statement.lifetime)
-    add = etree.SubElement
-
-    response = etree.Element(
-        _RESPONSE,
-        {
-            "ID": new_id(),
-            "Version": "2.0",
-            "IssueInstant": issued,
-            "Destination": statement.recipient,
-        },
-        nsmap=_RESPONSE_PREFIXES,
-    )
-    add(response, _ISSUER).text = statement.issuer
-    add(add(response, _STATUS), _STATUS_CODE, {"Value": SUCCESS})
-
-    assertion = add(
-        response,
-        _ASSERTION,
-        {"ID": new_id(), "Version": "2.0", "IssueInstant": issued},
-        nsmap=_ASSERTION_PREFIXES,
-    )
-    add(assertion, _ISSUER).text = statement.issuer
-
-    subject = add(assertion, _SUBJECT)
-    add(subject, _NAME_ID, {"Format": statement.name_id.format}).text = statement.name_id.value
-    confirmation = add(subject, _CONFIRMATION, {"Method": BEARER})
-    add(
-        confirmation,
-        _CONFIRMATION_DATA,
-        {"NotOnOrAfter": ends, "Recipient": statement.recipient},
+    name_id = statement.name_id
+    return (
+        f'<saml:Assertion xmlns:saml="{ASSERTION}" ID="{identifier}" IssueInstant="{issued}" '
+        f'Version="2.0"><saml:Issuer>{element_text(statement.issuer)}</saml:Issuer>',
+        f'<saml:Subject><saml:NameID Format="{attribute_value(name_id.format)}">'
+        f"{element_text(name_id.value)}</saml:NameID>"
+        f'<saml:SubjectConfirmation Method="{BEARER}"><saml:SubjectConfirmationData '
+        f'NotOnOrAfter="{ends}" Recipient="{attribute_value(statement.recipient)}">'
+        "</saml:SubjectConfirmationData></saml:SubjectConfirmation></saml:Subject>"
+        f'<saml:Conditions NotBefore="{starts}" NotOnOrAfter="{ends}"><saml:AudienceRestriction>'
+        f"<saml:Audience>{element_text(statement.audience)}</saml:Audience>"
+        "</saml:AudienceRestriction></saml:Conditions>"
+        f'<saml:AuthnStatement AuthnInstant="{_time(statement.authn_instant)}" '
+        f'SessionIndex="{attribute_value(statement.session_index)}"><saml:AuthnContext>'
+        f"<saml:AuthnContextClassRef>{element_text(statement.authn_context)}"
+        "</saml:AuthnContextClassRef></saml:AuthnContext></saml:AuthnStatement>"
+        f"<saml:AttributeStatement>{''.join(map(_attribute, statement.attributes))}"
+        "</saml:AttributeStatement></saml:Assertion>",
     )
 
-    conditions = add(
-        assertion,
-        _CONDITIONS,
-        {
-            "NotBefore": _time(statement.issue_instant - statement.clock_skew),
-            "NotOnOrAfter": ends,
-        },
-    )
-    add(add(conditions, _AUDIENCE_RESTRICTION), _AUDIENCE).text = statement.audience
 
-    authn = add(
-        assertion,
-        _AUTHN_STATEMENT,
-        {
-            "AuthnInstant": _time(statement.authn_instant),
-            "SessionIndex": statement.session_index,
-        },
-    )
-    add(add(authn, _AUTHN_CONTEXT), _CLASS_REF).text = statement.authn_context
+def _attribute(attribute: Attribute) -> str:
+    values = "</saml:AttributeValue><saml:AttributeValue>".join(map(element_text, attribute.values))
+    if attribute.values:
+        values = f"<saml:AttributeValue>{values}</saml:AttributeValue>"
+    return f"{_attribute_start(attribute.name)}{values}</saml:Attribute>"
 
-    attributes = add(assertion, _ATTRIBUTE_STATEMENT)
-    for attribute in statement.attributes:
-        holder = add(attributes, _ATTRIBUTE, {"Name": attribute.name, "NameFormat": URI_NAMES})
-        for value in attribute.values:
-            add(holder, _ATTRIBUTE_VALUE).text = value
-    return response, assertion
+
+@lru_cache(maxsize=256)
+def _attribute_start(name: str) -> str:
+    return f'<saml:Attribute Name="{attribute_value(name)}" NameFormat="{URI_NAMES}">'
 
 
 def _time(moment: datetime) -> str:

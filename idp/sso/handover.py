@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy.orm import Session
-
 from idp.audit.events import AssertionIssued, AssertionRefused, actor
 from idp.audit.log import AuditLog, Origin
 from idp.aws.arn import RoleArn
@@ -17,9 +15,10 @@ from idp.aws.destination import check_destination
 from idp.aws.endpoints import SignInEndpoint, in_order, sign_in_endpoint
 from idp.aws.limits import ASSERTION_CHARACTERS, RefusedByAws
 from idp.db.engine import Database
-from idp.entitlements.evaluate import Grants, evaluate
+from idp.entitlements.evaluate import Grants
 from idp.entitlements.facts import Circumstances
 from idp.entitlements.grant import Grant
+from idp.entitlements.remembered import RememberedGrants
 from idp.entitlements.store import Entitlements
 from idp.errors import IdpError
 from idp.keys.ring import KeyRing, ReadyKey
@@ -87,7 +86,9 @@ class Prepared:
 
 
 class Handover:
-    """Makes assertions for AWS. One instance serves a process; it keeps no state of a person."""
+    """Makes assertions for AWS. One instance serves a process; it keeps no state of a person
+    that another process would need.
+    """
 
     def __init__(
         self,
@@ -103,14 +104,14 @@ class Handover:
         self._audit = audit
         self._names = KeptNames(database)
         self._algorithm = ALGORITHMS[settings.saml.digest]
+        self._remembered = RememberedGrants()
         self._noted: dict[tuple[str, str], datetime] = {}
 
-    def grants_of(self, session: Session, signed_in: SignedIn, address: str | None) -> Grants:
+    def grants_of(self, signed_in: SignedIn, address: str | None) -> Grants:
         """What the person may assume now, asking from the IP address `address` (None: unknown)."""
         factors = frozenset(signed_in.factors) or None
-        return evaluate(
-            self._entitlements.ruleset(session), signed_in.person, Circumstances(factors, address)
-        )
+        ruleset = self._entitlements.current(signed_in.rules_revision)
+        return self._remembered.of(ruleset, signed_in.person, Circumstances(factors, address))
 
     def open_role(
         self,

@@ -44,9 +44,8 @@ class Problem:
 def page() -> AnyResponse | str:
     """The form; somebody who is signed in already goes on to where they wanted."""
     wanted = _own_page(query_field("next", longest=4000))
-    with parts().database.reading() as db:
-        if signed_in(db):
-            return redirect(wanted or url_for("portal.page"), 303)
+    if signed_in():
+        return redirect(wanted or url_for("portal.page"), 303)
     return _form("", wanted, None)
 
 
@@ -105,8 +104,7 @@ def _end_session(reason: str) -> None:
     """End the session of this browser's cookie, if there is one, and record why."""
     own = parts()
     token = request_cookie(session_cookie(own.settings))
-    with own.database.reading() as db:
-        found = own.sessions.find(db, token, own.now()) if token else None
+    found = own.sessions.find(token, own.now()) if token else None
     if found:
         own.sessions.end(token)
         event = SessionEnded(
@@ -139,8 +137,7 @@ def _refused(username: str, wanted: str, problem: Problem, status: int) -> Respo
 def _first_page(person: SignedIn) -> str:
     """Straight to AWS for somebody with one role, or if AWS is to ask which; else the portal."""
     own = parts()
-    with own.database.reading() as db:
-        grants = own.handover.grants_of(db, person, client())
+    grants = own.handover.grants_of(person, client())
     if len(grants.grants) == 1:
         return url_for("aws.deep_link", role=str(grants.grants[0].role))
     for partition, choosable in own.handover.choosable_at_aws(grants).items():

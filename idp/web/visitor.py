@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from flask import g, request
-from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from idp.audit.log import Origin
@@ -38,7 +37,7 @@ def origin() -> Origin:
     return Origin(client() or "", g.request_id)
 
 
-def signed_in(session: Session) -> SignedIn | None:
+def signed_in() -> SignedIn | None:
     """The person behind the session cookie, with groups as fresh as the settings ask.
 
     Raises DirectoryUnavailable if they had to be read again and could not.
@@ -48,12 +47,11 @@ def signed_in(session: Session) -> SignedIn | None:
     if not token:
         return None
     now = own.now()
-    found = own.sessions.find(session, token, now)
+    found = own.sessions.find(token, now)
     if found is None:
         return None
     fresh: SignedIn | None = found
     if own.sessions.is_stale(found, now):
-        session.rollback()  # no transaction is kept open while a directory is asked
         fresh = own.sessions.refresh(found, own.directories.values(), now)
     g.person = fresh.person if fresh else None
     return fresh

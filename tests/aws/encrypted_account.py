@@ -194,8 +194,7 @@ class EncryptedAccount:
         now = datetime.now(UTC)
         person = Person("local", "1", "ann", "Ann", groups=(Group("staff"),))
         signed_in = SignedIn("0" * 64, "p" * 32, person, now, now, now, (), "")
-        with made.database.reading() as session:
-            grants = handover.grants_of(session, signed_in, "192.0.2.1")
+        grants = handover.grants_of(signed_in, "192.0.2.1")
         names = KeptNames(made.database, keep=False)
         request = RoleRequest(self.role())
         return handover.prepare(grants, signed_in, request, names, now).response.form_value()
