@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import sys
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
@@ -75,9 +76,11 @@ def idp(config: Path | None) -> None:
 def run() -> None:
     """Run the command; every refusal becomes one sentence and exit code 2.
 
-    No core is dumped, for it would hold private keys and passwords.
+    No core is dumped, for it would hold private keys and passwords; a service that may not set
+    its own limits, as under systemd's filter of system calls, has LimitCORE=0 for that.
     """
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         idp(prog_name="idp")
     except IdpError as refusal:
