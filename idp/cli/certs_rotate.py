@@ -88,7 +88,8 @@ def rotate(
     the old key signing. Only one call works at a time.
 
     Exit codes: 0 done as far as it can be done now (with --schedule also: nothing is due); 1 some
-    account failed, or with --resume the overlap is not over; 2 bad input, or nothing to go on with.
+    account failed, or it was stopped, or all that is left is to wait for the end of the overlap;
+    2 bad input, nothing to go on with, or another process works on it.
 
     \b
     Examples:
@@ -110,6 +111,7 @@ def rotate(
         yes, resume = True, due is Due.GO_ON
     with database.reading() as session:
         rotation = open_rotation(session)
+        waited = rotation is not None and bool(report_of(session, rotation.id).waits_until(now))
         excluded = named_exclusions(stored_accounts(session), exclude)
         plan = None
         if rotation is None and not (resume or abort):
@@ -141,7 +143,7 @@ def rotate(
     with database.reading() as session:
         report = report_of(session, done)
     _tell(report, as_json)
-    context.exit(_exit_code(report, waiting_is_no=resume and not schedule))
+    context.exit(_exit_code(report, only_waited=waited))
 
 
 def _check_options(
@@ -234,9 +236,9 @@ def _tell(report: Report, as_json: bool) -> None:
         tell_report(report, utc_now())
 
 
-def _exit_code(report: Report, *, waiting_is_no: bool) -> int:
+def _exit_code(report: Report, *, only_waited: bool) -> int:
     if report.rotation.phase.ended:
         return 0
     if report.rotation.phase is Phase.OVERLAP and report.waits_until(utc_now()):
-        return 1 if report.failures or waiting_is_no else 0
+        return 1 if report.failures or only_waited else 0
     return 1

@@ -51,7 +51,7 @@ def everyone(context: click.Context, database: Database, file: Path | None) -> I
 
     Raises BadPeopleFile, also half-way through the file.
     """
-    people = _of_file(file) if file else _local(context, database).people()
+    people = people_of(file) if file else _local(context, database).people()
     total = _lines(file) if file else _local_total(database)
     with progress_bar() as progress:
         count = 0
@@ -75,7 +75,7 @@ def person_named(
             )
         return person
     key = name_key(username)
-    found = [each for each in _of_file(file) if name_key(each.username) == key]
+    found = [each for each in people_of(file) if name_key(each.username) == key]
     if len(found) == 1:
         return found[0]
     if found:
@@ -90,7 +90,8 @@ def person_named(
     )
 
 
-def _of_file(file: Path) -> Iterator[Person]:
+def people_of(file: Path) -> Iterator[Person]:
+    """The people of a file of JSON lines, in constant memory. Raises BadPeopleFile."""
     with file.open("rb") as lines:
         number = 0
         while line := lines.readline(LONGEST_LINE + 1):

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from idp.aws.arn import RoleArn
 from idp.directory.person import Person
-from idp.entitlements.compiled_rule import CompiledRule
 from idp.entitlements.evaluate import GrantProblem, Grants, evaluate_rules
 from idp.entitlements.facts import UNKNOWN, Circumstances, Facts
 from idp.entitlements.ruleset import RuleSet
@@ -86,14 +85,13 @@ def impact(
 
     Names are looked at for those who get a role by the new rules.
     """
-    unchanged = _unchanged(before, after)
+    touched = _touched(before, after)
     for person in people:
         facts = Facts.of(person, circumstances)
-        old_rules, new_rules = before.candidates(facts), after.candidates(facts)
-        new = evaluate_rules(new_rules, facts)
+        new = evaluate_rules(after.candidates(facts), facts)
         # Most people are concerned by no rule that changes.
-        same = _names(old_rules) == _names(new_rules) and unchanged.issuperset(_names(new_rules))
-        old = new if same else evaluate_rules(old_rules, facts)
+        same = touched is not None and not touched.candidates(facts)
+        old = new if same else evaluate_rules(before.candidates(facts), facts)
         session_name, source_identity = names.problems(person, new)
         yield PersonImpact(
             person.username,
@@ -106,20 +104,20 @@ def impact(
         )
 
 
-def _unchanged(before: RuleSet, after: RuleSet) -> frozenset[str]:
-    """The names of the rules that are the same in both versions."""
-    if before.accounts is not after.accounts:
-        return frozenset()
+def _touched(before: RuleSet, after: RuleSet) -> RuleSet | None:
+    """The rules that only one version has in that form; None if more than those has changed."""
     old = {compiled.rule.name: compiled.rule for compiled in before.rules}
-    return frozenset(
-        compiled.rule.name
-        for compiled in after.rules
-        if old.get(compiled.rule.name) == compiled.rule
-    )
-
-
-def _names(rules: Iterable[CompiledRule]) -> list[str]:
-    return [compiled.rule.name for compiled in rules]
+    new = {compiled.rule.name: compiled.rule for compiled in after.rules}
+    kept = [name for name, rule in new.items() if old.get(name) == rule]
+    if before.accounts is not after.accounts or kept != [
+        name for name, rule in old.items() if new.get(name) == rule
+    ]:
+        return None
+    unchanged = frozenset(kept)
+    changed = [
+        rule for rules in (old, new) for name, rule in rules.items() if name not in unchanged
+    ]
+    return RuleSet(changed, after.accounts)
 
 
 _Roles = tuple[RoleArn, ...]

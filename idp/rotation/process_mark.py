@@ -20,8 +20,8 @@ def surely_ended(mark: str) -> bool:
     False for one that still runs, and for one elsewhere: on another machine, in another container,
     or where the system has no /proc.
     """
-    *place, number, began = mark.split("/")
-    if "/".join(place) != _place() or not number.isdigit() or began in ("", "?"):
+    place, number, began = ["", "", *mark.rsplit("/", 2)][-3:]
+    if place != _place() or not number.isdigit() or began in ("", "?"):
         return False
     return _began(int(number)) not in (began, "?")
 

@@ -96,16 +96,17 @@ def _assertion_page(grants: Grants, person: SignedIn, wanted: RoleRequest) -> st
     let_forms_go_to(*_form_targets(form))
     first = form.grants[0]
     several = len(form.grants) > 1
+    others = tuple(
+        (endpoint.code, endpoint.label)
+        for endpoint in own.handover.endpoints_for(first)
+        if endpoint.code != form.endpoint
+    )
     return filled_page(
         "assertion.html",
         {
             "acs": form.acs,
             "expires_minutes": own.settings.saml.assertion_seconds // 60,
-            "other_endpoints": tuple(
-                (endpoint.code, endpoint.label)
-                for endpoint in own.handover.endpoints_for(first)
-                if endpoint.code != form.endpoint
-            ),
+            "other_endpoints": others,
         },
         {
             "saml_response": form.saml_response,
@@ -115,14 +116,17 @@ def _assertion_page(grants: Grants, person: SignedIn, wanted: RoleRequest) -> st
                 PARTITIONS[first.role.partition].label if several else first.account_alias
             ),
             "account_number": "" if several else first.role.account,
-            "again": url_for(
-                "aws.deep_link",
-                role=wanted.role,
-                partition=wanted.partition,
-                destination=wanted.destination or None,
-            ),
+            "again": _address_of(wanted) if others else "",
             "request_id": g.request_id,
         },
+    )
+
+
+def _address_of(wanted: RoleRequest) -> str:
+    """The link that asks for the same once more."""
+    destination = wanted.destination or None
+    return url_for(
+        "aws.deep_link", role=wanted.role, partition=wanted.partition, destination=destination
     )
 
 

@@ -99,9 +99,9 @@ def test_a_compiled_copy_is_used_until_rules_or_accounts_change(database: Databa
 def test_an_unchanged_copy_costs_one_query_and_none_if_the_revision_is_known(
     sqlite: Database,
 ) -> None:
-    prepare(sqlite)
     asked: list[str] = []
     event.listen(sqlite.engine, "connect", lambda made, _: made.set_trace_callback(asked.append))
+    prepare(sqlite)
     entitlements = Entitlements(sqlite)
     entitlements.current()
     entitlements.current()
