@@ -19,18 +19,23 @@ from idp.saml.response import NAME_ID_FORMATS, NameId, Statement, build_response
 from idp.saml.signature import ALGORITHMS
 from idp.settings import Settings
 
-PROBE_NAME = "idp-probe"
+# In CloudTrail; "=" stands in no user name that a directory would give to a person.
+PROBE_NAME = "idp=probe"
 _UNSPECIFIED = "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified"
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What is to be proven: the role, and where and how its assertion is sent."""
+    """What is to be proven: the role, and where and how its assertion is sent.
+
+    `purpose` stands in the audit row in the place of a session.
+    """
 
     role: RoleArn
     provider: ProviderArn
     provider_id: str | None
     encrypt_to: EncryptionKey | None
+    purpose: str = ""
 
 
 def probe_response(
@@ -79,7 +84,7 @@ def probe_response(
     )
     event = AssertionIssued(
         actor=actor,
-        session="",
+        session=probe.purpose,
         assertion_id=response.assertion_id,
         response_id=response.response_id,
         service_provider=statement.audience,

@@ -11,9 +11,9 @@ import pytest
 from idp.aws.arn import RoleArn
 from idp.demo.sandbox_accounts import register_accounts
 from idp.entitlements.account import Account
-from tests.aws.conftest import RunningSandbox
 from tests.aws.faulty_proxy import FaultyProxy, cutting, refusing
 from tests.aws.installation import Installation
+from tests.aws.running_sandbox import RunningSandbox
 from tests.rotation.commands import Rotating
 
 ASSUME = "AssumeRoleWithSAML"
@@ -49,7 +49,7 @@ def test_the_key_is_proved_before_it_signs_and_the_assertion_is_in_the_trail(
     [proof] = [detail for kind, detail in trail if kind == "rotation.account_proved"]
     assert proof["subject"] == proved.number
     assert proof["changes"]["session"] == (
-        f"arn:aws:sts::{proved.number}:assumed-role/Probe/idp=rotation-probe"
+        f"arn:aws:sts::{proved.number}:assumed-role/Probe/idp=probe"
     )
     assert kinds.index("assertion.issued") < kinds.index("rotation.account_proved")
     assert kinds.index("rotation.account_proved") < kinds.index("key.activated")
