@@ -49,6 +49,7 @@ class ProbeAssertions:
             self._signer,
             ALGORITHMS[self._around.settings.saml.digest],
             sign_response=self._around.settings.aws.sign_response,
+            encrypt_to=account.encrypt_to,
         )
         event = AssertionIssued(
             actor=ACTOR,
@@ -64,6 +65,7 @@ class ProbeAssertions:
             duration=aws.duration,
             tags=(),
             key=self._key.fingerprint,
+            encrypted_to=account.encrypt_to.fingerprint if account.encrypt_to else None,
         )
         self._around.audit.record(event, self._around.origin)
         return response.form_value()
