@@ -9,9 +9,9 @@ from idp.audit.events import AdminEvent
 from idp.audit.log import AuditLog, Origin, utc_now
 from idp.aws.account_refusal import AccountRefusal
 from idp.aws.arn import ProviderArn, RoleArn
+from idp.aws.assume_with_saml import assume_with_saml
 from idp.aws.encryption_state import ANOTHER_RUN, Act, EncryptionState
 from idp.aws.iam import Reach
-from idp.aws.redemption import redeem
 from idp.cli.acting import acting_admin
 from idp.db.engine import Database
 from idp.entitlements.account import Account
@@ -105,7 +105,15 @@ class StoredEncryption:
             acting_admin(),
             self._now(),
         )
-        redeem(self._probe_role, self.provider, response, self._reach, self._settle)
+        # The key and the trust policy may not have come to every copy of AWS's yet.
+        assume_with_saml(
+            self._probe_role,
+            self.provider,
+            response,
+            self._reach,
+            pauses=[part * self._settle for part in (0.2, 0.4, 0.8)],
+            not_yet=("InvalidIdentityToken", "AccessDenied"),
+        )
         return True
 
     def _now(self) -> datetime:

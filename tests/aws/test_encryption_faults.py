@@ -79,7 +79,7 @@ def test_looking_that_is_refused_rolls_back_too(dev: EncryptedAccount, turn: int
 def test_a_probe_role_that_aws_refuses_rolls_back(dev: EncryptedAccount) -> None:
     done = dev.enable("--probe-role", dev.role("Missing"))
     assert done.exit_code == 1
-    assert "AWS does not take an assertion for the probe role" in done.stdout
+    assert "AWS does not let us into the probe role" in done.stdout
     assert_as_before(dev)
 
 

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from idp.rotation.plan import RotationRefused, checked_overlap
+from idp.rotation.plan import checked_overlap
+from idp.rotation.record import RotationRefused
 from idp.settings import Settings
 
 

@@ -62,7 +62,7 @@ def test_a_probe_that_aws_refuses_leaves_the_old_key_signing(rotating: Rotating)
     rotating.installation.add_accounts([missing])
     failed = rotating.rotate()
     assert failed.exit_code == 1
-    assert "does not let the new key into the probe role" in failed.output
+    assert "does not let us into the probe role" in failed.output
     assert "role/Gone" in failed.output
     assert rotating.states == ["active", "next"]
     rotating.installation.add_accounts([rotating.accounts[0]])
