@@ -7,7 +7,6 @@ from dataclasses import replace
 from idp.audit.log import AuditLog, Origin
 from idp.aws.arn import RoleArn
 from idp.aws.iam import Reach
-from idp.aws.redemption import redeem
 from idp.entitlements.store import save_account
 from idp.keys.store import active_key
 from idp.rotation.aws_side import RealAws
@@ -40,4 +39,6 @@ def test_the_probe_of_a_rotation_is_encrypted_as_well(dev: EncryptedAccount) -> 
     )
     response = ProbeAssertions(around, "1", key)(account)
     assert is_encrypted(response)
-    redeem(RoleArn.parse(dev.role("Auditor")), account.provider, response, reach, 0)
+    assume_with_saml(
+        RoleArn.parse(dev.role("Auditor")), account.provider, response, reach, pauses=()
+    )
