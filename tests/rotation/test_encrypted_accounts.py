@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from idp.audit.log import AuditLog, Origin
 from idp.aws.arn import RoleArn
+from idp.aws.assume_with_saml import assume_with_saml
 from idp.aws.iam import Reach
 from idp.entitlements.store import save_account
 from idp.keys.store import active_key
