@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from urllib.parse import urlsplit
 
 from flask import Flask, abort, g, request
@@ -16,7 +17,9 @@ from idp.db.secrets import shared_secret
 from idp.directory.local import LocalDirectory
 from idp.directory.passwords import Passwords
 from idp.entitlements.store import Entitlements
+from idp.keys.fetches import MetadataFetches
 from idp.keys.ring import KeyRing
+from idp.keys.signing_key import CustodyDown
 from idp.settings import Settings, load_settings
 from idp.signin.browser import BrowserTokens
 from idp.signin.sessions import Sessions
@@ -24,12 +27,24 @@ from idp.signin.throttle import Throttle
 from idp.telemetry.counting import CountedAuditLog, TimedHandover
 from idp.telemetry.metrics import Metrics
 from idp.telemetry.readiness import Readiness
-from idp.web import aws, errors, health, metadata, portal, preflight, security, sign_in
+from idp.web import (
+    aws,
+    errors,
+    health,
+    metadata,
+    portal,
+    preflight,
+    security,
+    sign_in,
+    signing_keys,
+)
 from idp.web.addresses import remembered_addresses
 from idp.web.form_cookie import FormCookies
 from idp.web.mount import mounted_at
 from idp.web.observing import observe_requests
 from idp.web.parts import Parts
+
+log = logging.getLogger("idp.app")
 
 LARGEST_FORM = 64 * 1024  # bytes
 MOST_FIELDS = 50
@@ -46,7 +61,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     schema.require_current(database)
     counted = Metrics()
     parts = compose(settings, database, counted)
-    parts.keys.active()
+    _require_signing_key(parts)
 
     app = Flask(__name__, template_folder="web/templates", static_folder="web/static")
     app.extensions["idp"] = parts
@@ -57,7 +72,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     _name_each_request(app, settings)  # first, so that every refusal can name its request
     CSRFProtect(app).exempt(metadata.single_sign_on)
     errors.register(app)
-    for blueprint in (sign_in, portal, aws, metadata, preflight, health):
+    for blueprint in (sign_in, portal, aws, metadata, signing_keys, preflight, health):
         app.register_blueprint(blueprint.blueprint)
     application = security.guarded(app.wsgi_app, settings)
     application = mounted_at(urlsplit(settings.server.base_url).path, application)
@@ -67,11 +82,22 @@ def create_app(settings: Settings | None = None) -> Flask:
     return app
 
 
+def _require_signing_key(parts: Parts) -> None:
+    """Raise KeyUnusable unless the active key can be used, or could but for an outage.
+
+    A token or a cloud that is away comes back by itself. Until then the pages say so.
+    """
+    try:
+        parts.keys.active()
+    except CustodyDown as problem:
+        log.error("starting without the signing key", extra={"reason": problem.message})
+
+
 def compose(settings: Settings, database: Database, metrics: Metrics) -> Parts:
     """Every part, put together."""
     local = LocalDirectory(database, Passwords(settings.sign_in))
     entitlements = Entitlements(database)
-    keys = KeyRing(database)
+    keys = KeyRing(database, settings)
     audit = CountedAuditLog(database, metrics)
     return Parts(
         settings=settings,
@@ -84,6 +110,7 @@ def compose(settings: Settings, database: Database, metrics: Metrics) -> Parts:
         audit=audit,
         handover=TimedHandover(metrics, database, settings, entitlements, keys, audit),
         browser_tokens=BrowserTokens(shared_secret(database, "browser tokens")),
+        fetches=MetadataFetches(database),
         now=utc_now,
         demo_people=settings.demo_people,
     )

@@ -16,8 +16,10 @@ from idp.directory.passwords import Passwords
 from idp.entitlements.store import Entitlements
 from idp.entitlements.template import Template
 from idp.errors import IdpError
-from idp.keys.file_custody import open_signer
-from idp.keys.store import active_key
+from idp.keys.custody import FILE, open_signer
+from idp.keys.encryption_at_rest import NONE, key_file
+from idp.keys.file_custody import at_rest
+from idp.keys.store import active_key, published_keys
 from idp.settings import Settings
 from idp.web.tls import require_usable_pair
 
@@ -55,7 +57,8 @@ def check_all(settings: Settings, now: datetime) -> Iterator[Finding]:
             return
         kind = "SQLite" if database.is_sqlite else "PostgreSQL"
         yield Finding(Severity.GOOD, "database", f"{kind}, schema up to date.")
-        yield from _key(database, now)
+        yield from _key(settings, database, now)
+        yield from _encryption(settings, database)
         yield from _entitlements(settings, database)
     finally:
         database.close()
@@ -141,11 +144,11 @@ def _is_endpoint(partition: str, code: str) -> bool:
     return True
 
 
-def _key(database: Database, now: datetime) -> Iterator[Finding]:
+def _key(settings: Settings, database: Database, now: datetime) -> Iterator[Finding]:
     try:
         with database.reading() as session:
             key = active_key(session)
-        open_signer(key)
+        open_signer(key, settings)
     except IdpError as problem:
         yield _bad("signing key", problem)
         return
@@ -160,6 +163,46 @@ def _key(database: Database, now: datetime) -> Iterator[Finding]:
     else:
         yield Finding(
             Severity.GOOD, "signing key", f"{key.id}, RSA {key.bits}, for {left.days} more days."
+        )
+
+
+def _encryption(settings: Settings, database: Database) -> Iterator[Finding]:
+    """Key files that a copy of the key folder would give away."""
+    subject = "key encryption"
+    if settings.keys.encryption == NONE:
+        yield Finding(
+            Severity.WARNING,
+            subject,
+            'Key files are written unencrypted: keys.encryption is "none".',
+            'Set it to "file", "environment" or "kms", and run: idp certs encrypt',
+        )
+        return
+    with database.reading() as session:
+        files = [key for key in published_keys(session) if key.custody == FILE]
+    try:
+        plain = [key.id for key in files if at_rest(key).kind == NONE]
+    except IdpError as problem:
+        yield _bad(subject, problem)
+        return
+    if plain:
+        yield Finding(
+            Severity.WARNING,
+            subject,
+            f"The private key of {', '.join(plain)} is not encrypted.",
+            "Run: idp certs encrypt",
+        )
+    elif files:
+        kind = settings.keys.encryption
+        yield Finding(Severity.GOOD, subject, f"Key files are encrypted ({kind}).")
+    beside = key_file(settings)
+    if settings.keys.encryption == "file" and beside.is_relative_to(
+        settings.keys.folder.absolute()
+    ):
+        yield Finding(
+            Severity.WARNING,
+            subject,
+            f"{beside} lies in the folder of the key files, so a copy of that gives both away.",
+            "Move it, and set keys.encryption_key_file.",
         )
 
 

@@ -132,7 +132,8 @@ def make_company(
     now: datetime,
     *,
     people: Sequence[tuple[str, Sequence[str], dict[str, tuple[str, ...]]]] = (),
-    **sections: dict[str, object],
+    custody: str = "file",
+    **sections: object,
 ) -> Company:
     """A company with three AWS accounts; `sections` override settings, like aws={...}."""
     settings = Settings.model_validate(
@@ -147,7 +148,7 @@ def make_company(
     )
     database = Database(settings.database_url)
     with database.writing() as session:
-        generate_key(session, settings.keys.folder, bits=2048, common_name="test", now=now, days=30)
+        generate_key(session, settings, now=now, days=30, custody=custody)
         for account in ACCOUNTS:
             save_account(session, account)
         apply_rules(session, parse_rules(RULES, Accounts(ACCOUNTS)))

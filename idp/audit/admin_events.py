@@ -93,6 +93,48 @@ class KeyGenerated(AdminEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeyImported(AdminEvent):
+    """A signing key that was made elsewhere was taken in; the changes as of KeyGenerated."""
+
+    type: ClassVar[str] = "key.imported"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyActivated(AdminEvent):
+    """A signing key signs from now on; the changes name the key that `retiring` is from now on."""
+
+    type: ClassVar[str] = "key.activated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRetired(AdminEvent):
+    """A signing key is not published any more; the changes hold the state before."""
+
+    type: ClassVar[str] = "key.retired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRevoked(AdminEvent):
+    """A signing key must not be trusted any more; the changes hold the reason, and a successor."""
+
+    type: ClassVar[str] = "key.revoked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyExported(AdminEvent):
+    """The private half of a signing key was taken out; the changes hold the reason."""
+
+    type: ClassVar[str] = "key.exported"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyEncrypted(AdminEvent):
+    """A key file was encrypted anew; the changes hold with what, before and after."""
+
+    type: ClassVar[str] = "key.encrypted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditCheckpointed(Event):
     """A statement about the chain up to row `row` was signed with key `key` (a fingerprint)."""
 
@@ -114,3 +156,69 @@ class AuditPruned(Event):
     hash: str
     before: str
     removed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionsEnded(AdminEvent):
+    """Sessions of `subject` ("everybody") were ended; the changes count them."""
+
+    type: ClassVar[str] = "sessions.ended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncryptionKeyAdded(AdminEvent):
+    """IAM was given a private key to decrypt an account's assertions; `key_id` is its name of it.
+
+    The `key` in this and the next events is the fingerprint of the public half.
+    """
+
+    type: ClassVar[str] = "encryption.key_added"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncryptionKeyRemoved(AdminEvent):
+    """A private key was taken away from IAM: what is encrypted to it can't be read any more."""
+
+    type: ClassVar[str] = "encryption.key_removed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustPolicyChanged(AdminEvent):
+    """Addresses were put into, or taken back out of, the SAML:aud of a role's trust policy."""
+
+    type: ClassVar[str] = "trust_policy.changed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncryptionEnabled(AdminEvent):
+    """From now on an account's assertions are encrypted, and sent to the provider's own address."""
+
+    type: ClassVar[str] = "encryption.enabled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncryptionRequired(AdminEvent):
+    """IAM refuses assertions for the account that are not encrypted."""
+
+    type: ClassVar[str] = "encryption.required"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncryptionRotated(AdminEvent):
+    """From now on an account's assertions are encrypted to another key."""
+
+    type: ClassVar[str] = "encryption.rotated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncryptionDisabled(AdminEvent):
+    """From now on an account's assertions are sent in plain."""
+
+    type: ClassVar[str] = "encryption.disabled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncryptionRolledBack(AdminEvent):
+    """Enabling failed; the account is as it was before, and `reason` says in a word why."""
+
+    type: ClassVar[str] = "encryption.rolled_back"

@@ -67,7 +67,11 @@ class SessionEnded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssertionIssued(Event):
-    """An assertion was signed; the chain is the ledger to hold CloudTrail against."""
+    """An assertion was signed; the chain is the ledger to hold CloudTrail against.
+
+    `key` is the fingerprint of the key that signed it, `encrypted_to` that of the public key that
+    it was encrypted to, None if it was not.
+    """
 
     type: ClassVar[str] = "assertion.issued"
     session: str
@@ -82,6 +86,7 @@ class AssertionIssued(Event):
     duration: int
     tags: tuple[str, ...]
     key: str
+    encrypted_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -168,10 +168,10 @@ def open_account(target: AccountTarget, reach: Reach) -> Iterator[OpenedAccount]
 
 def _session(target: AccountTarget, reach: Reach) -> Session:
     session = Session(profile=target.profile)
-    session.register_component("data_loader", _loader())
+    session.register_component("data_loader", api_models())
     # Also for the clients that botocore makes itself to fetch a profile's credentials.
-    session.set_default_client_config(_config(reach))
-    if code_asked_for := _asks_for_code(session):
+    session.set_default_client_config(client_config(reach))
+    if code_asked_for := asks_for_code(session):
         raise AccountRefusal(
             "mfa",
             f"The profile {code_asked_for} asks for an MFA code, which can't be typed here.",
@@ -181,13 +181,13 @@ def _session(target: AccountTarget, reach: Reach) -> Session:
 
 
 @cache
-def _loader() -> Loader:
+def api_models() -> Loader:
     """One store of AWS's API models for all threads: reading them is most of a client's making."""
     loader: Loader = Session().get_component("data_loader")
     return loader
 
 
-def _asks_for_code(session: Session) -> str | None:
+def asks_for_code(session: Session) -> str | None:
     """The profile in a chain of profiles for which botocore would ask at the terminal."""
     profiles = session.full_config.get("profiles", {})
     name, seen = session.profile or "default", set[str]()
@@ -208,7 +208,8 @@ def _sandbox_keys(target: AccountTarget, reach: Reach) -> dict[str, str]:
     }
 
 
-def _config(reach: Reach) -> Config:
+def client_config(reach: Reach) -> Config:
+    """How botocore's clients connect, wait and try again."""
     return Config(
         connect_timeout=reach.connect,
         read_timeout=reach.answer,
@@ -231,7 +232,7 @@ def _client(
         service,
         region_name=PARTITIONS[target.provider.partition].default_region,
         endpoint_url=reach.endpoint_url or None,
-        config=_config(reach),
+        config=client_config(reach),
         **keys,  # type: ignore[arg-type]
     )
     patience.watch(client)

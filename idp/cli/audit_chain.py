@@ -103,7 +103,7 @@ def checkpoint(context: click.Context, out: Path | None) -> None:
       idp audit checkpoint | ssh vault 'cat > idp-checkpoint.json'
     """
     settings, database = settings_from(context), open_database(context)
-    ready = KeyRing(database).active()
+    ready = KeyRing(database, settings).active()
     with database.reading() as session:
         head = read_ends(session.connection()).head
         row = row_at(session.connection(), head.seq) if head.seq else None

@@ -10,9 +10,9 @@ from functools import partial
 from typing import Any
 
 import click
+from sqlalchemy.orm import Session
 
 from idp.audit.admin_events import AccountChanged
-from idp.audit.events import AdminActed
 from idp.audit.log import AuditLog, utc_now
 from idp.aws.account_refusal import AccountRefusal, refusal_of
 from idp.aws.endpoints import sign_in_endpoint
@@ -21,20 +21,22 @@ from idp.aws.registration import Outcome, Registration, register_account
 from idp.aws.side_by_side import side_by_side
 from idp.cli.acting import acting_admin, command_origin
 from idp.cli.aws_selection import (
-    GRACE_SECONDS,
     columns,
     named_accounts,
     reach_of,
     reach_options,
     stop_on_interrupt,
-    target_of,
 )
 from idp.cli.context import open_database, settings_from
 from idp.cli.progress import progress_bar
 from idp.db.engine import Database
-from idp.entitlements.account import Account, check_account
+from idp.entitlements.account import Account, account_document, check_account
 from idp.entitlements.store import save_account, stored_accounts
-from idp.keys.publication import PublishedMetadata, publish_metadata
+from idp.keys.publication import publish_metadata
+from idp.rotation.distribution import GRACE_SECONDS, target_of
+from idp.rotation.lease import refuse_while_worked_on
+from idp.rotation.record import open_rotation
+from idp.rotation.registration_record import record_registration
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ def register(
     database = open_database(context)
     with database.reading() as session:
         wanted = named_accounts(stored_accounts(session), accounts, everything)
+        _refuse_beside_rotation(session, dry_run)
         published = publish_metadata(session, settings, utc_now())
     publishable(published.xml)
     output = sys.stdout
@@ -129,7 +132,16 @@ def register(
         )
         for account, answer in work:
             result = _result(account, answer)
-            _record(database, result, published, settings.entity_id)
+            if result.registration:
+                record_registration(
+                    AuditLog(database),
+                    account,
+                    result.registration,
+                    published,
+                    settings.entity_id,
+                    acting_admin(),
+                    command_origin(),
+                )
             if use_provider_urls and not dry_run:
                 result = _use_provider_url(database, result)
             results.append(result)
@@ -146,36 +158,18 @@ def register(
         context.exit(1)
 
 
+def _refuse_beside_rotation(session: Session, dry_run: bool) -> None:
+    """What is read now would be old metadata a moment later. Raises RotationBusy."""
+    rotation = open_rotation(session)
+    if rotation is not None and not dry_run:
+        refuse_while_worked_on(session, rotation.id, utc_now())
+
+
 def _result(account: Account, answer: Registration | Exception) -> AccountResult:
     if isinstance(answer, Exception):
         target = target_of(account)
         return AccountResult(account, None, refusal_of(answer, target.provider, target.access))
     return AccountResult(account, answer, answer.unchecked)
-
-
-def _record(
-    database: Database, result: AccountResult, published: PublishedMetadata, issuer: str
-) -> None:
-    """Put a change into the audit trail, by itself: AWS has made it, whatever comes after."""
-    done = result.registration
-    if done is None or not done.outcome.changed:
-        return
-    event = AdminActed(
-        actor=acting_admin(),
-        action="aws.registered",
-        subject=result.account.number,
-        changes={
-            "provider": str(result.account.provider),
-            "outcome": done.outcome.value,
-            "issuer": issuer,
-            "issuers_replaced": list(done.before.other_issuers),
-            "certificates_added": list(done.before.missing),
-            "certificates_removed": list(done.before.extra),
-            "metadata": published.etag,
-            "read_back": done.unchecked is None,
-        },
-    )
-    AuditLog(database).record(event, command_origin())
 
 
 def _use_provider_url(database: Database, result: AccountResult) -> AccountResult:
@@ -192,7 +186,7 @@ def _use_provider_url(database: Database, result: AccountResult) -> AccountResul
         event = AccountChanged(
             actor=acting_admin(),
             subject=changed.number,
-            changes={**asdict(changed), "provider_arn": str(changed.provider)},
+            changes=account_document(changed),
         )
         AuditLog(database).append(session, event, command_origin())
     return replace(result, account=changed, url_switched=True)

@@ -12,15 +12,13 @@ from typing import Any, TypeVar
 
 import click
 
-from idp.aws.iam import AccountTarget, Reach, check_api_endpoint
+from idp.aws.iam import Reach, check_api_endpoint
 from idp.entitlements.account import Account, Accounts
 from idp.errors import IdpError
+from idp.rotation.distribution import WORKERS
 from idp.settings import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-# What may pass after an account's time: an answer still on its way, and the wait before a retry.
-GRACE_SECONDS = 30
 
 
 class NoSuchSelection(IdpError):
@@ -43,7 +41,7 @@ def reach_options(command: Command) -> Command:
         click.option(
             "--workers",
             type=click.IntRange(1, 32),
-            default=4,
+            default=WORKERS,
             show_default=True,
             help="Accounts worked on at the same time.",
         ),
@@ -84,11 +82,6 @@ def reach_of(settings: Settings, endpoint_url: str | None, timeout: float) -> Re
     if url or endpoint_url is not None:
         url = check_api_endpoint(url)
     return Reach(url, connect=min(5, timeout), answer=min(10, timeout), total=timeout)
-
-
-def target_of(account: Account) -> AccountTarget:
-    """The account as the AWS side of the project knows it."""
-    return AccountTarget(account.provider, account.profile, account.access_role)
 
 
 @contextmanager

@@ -20,12 +20,10 @@ from idp.aws.registration import Inspection, inspect_account
 from idp.aws.side_by_side import side_by_side
 from idp.cli.aws_register import problem_document, tell_advice
 from idp.cli.aws_selection import (
-    GRACE_SECONDS,
     named_accounts,
     reach_of,
     reach_options,
     stop_on_interrupt,
-    target_of,
 )
 from idp.cli.context import open_database, settings_from
 from idp.cli.progress import progress_bar
@@ -33,6 +31,7 @@ from idp.entitlements.account import Account
 from idp.entitlements.store import stored_accounts
 from idp.keys.publication import publish_metadata
 from idp.keys.store import all_keys
+from idp.rotation.distribution import GRACE_SECONDS, target_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,85 +2,45 @@
 
 from __future__ import annotations
 
-import json
-import sys
-
 import click
 
-from idp.audit.admin_events import KeyGenerated
-from idp.audit.log import AuditLog, utc_now
-from idp.cli.acting import acting_admin, command_origin
-from idp.cli.context import open_database, settings_from
-from idp.keys.publication import PublishedCertificate
-from idp.keys.store import all_keys, generate_key
+from idp.cli.certs_activate import activate
+from idp.cli.certs_encrypt import encrypt
+from idp.cli.certs_export import export
+from idp.cli.certs_list import list_keys, show
+from idp.cli.certs_make import generate, import_pair
+from idp.cli.certs_retire import retire
+from idp.cli.certs_revoke import revoke
+from idp.cli.certs_rotate import rotate
+from idp.cli.certs_status import status
 
 
 @click.group()
 def certs() -> None:
     """Signing keys and their certificates.
 
+    A key is next (published, never signs), then active (signs), then retiring (published, signs
+    no more), then retired; or revoked. One key is active at any time. KEY is an identifier or a
+    SHA-256 fingerprint, or the beginning of one.
+
     \b
     Examples:
-      idp certs generate     the first key signs at once
-      idp certs list
+      idp certs generate       the first key signs at once, a later one is next
+      idp certs list           all keys, as a picture of time
+      idp certs show 3fa9      one key, and who did what with it
+      idp certs export 3fa9 > idp.crt
+      idp certs rotate         a new key, in every AWS account before it signs
     """
 
 
-@certs.command()
-@click.pass_context
-def generate(context: click.Context) -> None:
-    """Make an RSA key and its certificate; the first one signs, a later one is published."""
-    settings = settings_from(context)
-    database = open_database(context)
-    with database.writing() as session:
-        key = generate_key(
-            session,
-            settings.keys.folder,
-            bits=settings.keys.rsa_bits,
-            common_name=settings.organization,
-            now=utc_now(),
-            days=settings.keys.certificate_days,
-        )
-        event = KeyGenerated(
-            actor=acting_admin(),
-            subject=key.id,
-            changes={"state": key.state, "fingerprint": key.fingerprint},
-        )
-        AuditLog(database).append(session, event, command_origin())
-    click.echo(f"Key {key.id} ({key.state}), RSA {key.bits}, in {key.locator}")
-
-
-@certs.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.pass_context
-def list_keys(context: click.Context, as_json: bool) -> None:
-    """All keys, oldest first."""
-    with open_database(context).reading() as session:
-        keys = all_keys(session)
-    found = [(key, PublishedCertificate.of(key)) for key in keys]
-    if as_json:
-        rows = [
-            {
-                "id": key.id,
-                "state": key.state,
-                "custody": key.custody,
-                "fingerprint": key.fingerprint,
-                "bits": key.bits,
-                "not_before": certificate.not_before.isoformat(),
-                "not_after": certificate.not_after.isoformat(),
-            }
-            for key, certificate in found
-        ]
-        click.echo(json.dumps(rows, indent=2))
-        return
-    to_people = sys.stdout.isatty()
-    form = "{:<16}  {:<8}  {:<7}  {:<8}  {:<10}  {}" if to_people else "\t".join(["{}"] * 6)
-    if to_people:
-        click.echo(form.format("KEY", "STATE", "CUSTODY", "TYPE", "UNTIL", "SHA-256"))
-    for key, certificate in found:
-        until = certificate.not_after.date().isoformat()
-        click.echo(
-            form.format(
-                key.id, key.state, key.custody, certificate.algorithm, until, key.fingerprint
-            )
-        )
+certs.add_command(list_keys)
+certs.add_command(show)
+certs.add_command(generate)
+certs.add_command(import_pair)
+certs.add_command(export)
+certs.add_command(retire)
+certs.add_command(activate)
+certs.add_command(rotate)
+certs.add_command(encrypt)
+certs.add_command(revoke)
+certs.add_command(status)

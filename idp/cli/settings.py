@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, get_args, get_origin
 
 import click
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -87,20 +88,21 @@ def reference() -> str:
 def _heading(table: str) -> str:
     if not table:
         return "General"
-    model = Settings.model_fields[table].annotation
+    model: Any = Settings
+    for name in table.split("."):
+        model = model.model_fields[name].annotation
     summary = (model.__doc__ or "").partition(": ")[2].split("\n")[0]
     return f"[{table}] {summary[:1].upper()}{summary[1:].rstrip('.')}"
 
 
-def _lines(found: Settings) -> Iterator[Line]:
-    plain = {name: field for name, field in Settings.model_fields.items() if not _is_section(field)}
-    for name, field in plain.items():
-        yield _line(name, field, getattr(found, name))
-    for name, field in Settings.model_fields.items():
+def _lines(found: BaseModel, table: str = "") -> Iterator[Line]:
+    fields = type(found).model_fields
+    for name, field in fields.items():
+        if not _is_section(field):
+            yield _line(table + name, field, getattr(found, name))
+    for name, field in fields.items():
         if _is_section(field):
-            section = getattr(found, name)
-            for inner, inner_field in type(section).model_fields.items():
-                yield _line(f"{name}.{inner}", inner_field, getattr(section, inner))
+            yield from _lines(getattr(found, name), f"{table}{name}.")
 
 
 def _is_section(field: FieldInfo) -> bool:

@@ -195,6 +195,26 @@ class AwsAccountRow(Base):
     provider_id: Mapped[str | None] = mapped_column(String(64))
     profile: Mapped[str | None] = mapped_column(String(128))
     access_role: Mapped[str | None] = mapped_column(String(2048))
+    probe_role: Mapped[str | None] = mapped_column(String(2048))
+
+
+class AccountEncryptionRow(Base):
+    """What assertions for an AWS account are encrypted to, and the change that is under way.
+
+    `public_key` (PEM) and `fingerprint` are None while they are sent in plain; `key_id` is IAM's
+    name of the private half, which is kept nowhere but there. `work` is "enable", "rotate",
+    "disable" or empty, and `progress` is what it takes to finish or undo that after a crash.
+    """
+
+    __tablename__ = "account_encryption"
+
+    number: Mapped[str] = mapped_column(String(12), primary_key=True)
+    public_key: Mapped[str | None] = mapped_column(Text)
+    fingerprint: Mapped[str | None] = mapped_column(String(64))
+    key_id: Mapped[str | None] = mapped_column(String(64))
+    since: Mapped[datetime | None]
+    work: Mapped[str] = mapped_column(String(16))
+    progress: Mapped[dict[str, Any]]
 
 
 class RoleRuleRow(Base):
@@ -239,7 +259,29 @@ class SigningKeyRow(Base):
     certificate: Mapped[str] = mapped_column(Text)
     fingerprint: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime]
+    created_by: Mapped[str | None] = mapped_column(String(400))
     activated_at: Mapped[datetime | None]
+    retiring_at: Mapped[datetime | None]
+    retired_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    revoked_reason: Mapped[str | None] = mapped_column(Text)
+
+
+class SigningKeyStepRow(Base):
+    """Something that was done with a signing key: who, when, and a note such as a reason."""
+
+    __tablename__ = "signing_key_steps"
+
+    id: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    )
+    key_id: Mapped[str] = mapped_column(
+        ForeignKey("signing_keys.id", ondelete="CASCADE"), index=True
+    )
+    step: Mapped[str] = mapped_column(String(16))
+    at: Mapped[datetime]
+    actor: Mapped[str] = mapped_column(String(400))
+    note: Mapped[str] = mapped_column(Text)
 
 
 Index(
@@ -249,6 +291,65 @@ Index(
     sqlite_where=SigningKeyRow.state == "active",
     postgresql_where=SigningKeyRow.state == "active",
 )
+
+
+class MetadataFetchRow(Base):
+    """Who read our metadata last, and with which certificates (fingerprints) in it.
+
+    `fetcher` is a service provider's name, or else an IP address, which `named` tells apart.
+    """
+
+    __tablename__ = "metadata_fetches"
+
+    fetcher: Mapped[str] = mapped_column(String(64), primary_key=True)
+    named: Mapped[bool] = mapped_column(primary_key=True)
+    address: Mapped[str] = mapped_column(String(64))
+    user_agent: Mapped[str] = mapped_column(String(200))
+    at: Mapped[datetime] = mapped_column(index=True)
+    certificates: Mapped[list[Any]]
+
+
+class RotationRow(Base):
+    """One rotation of the signing key, from `old_key_id` to `next_key_id`.
+
+    `open` is 1 until the rotation has ended and NULL then, so the database lets one be open. The
+    process that works on it holds a lease, which ends by itself if the process does.
+    """
+
+    __tablename__ = "rotations"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    open: Mapped[int | None] = mapped_column(unique=True)
+    phase: Mapped[str] = mapped_column(String(16))
+    old_key_id: Mapped[str] = mapped_column(ForeignKey("signing_keys.id"))
+    next_key_id: Mapped[str] = mapped_column(ForeignKey("signing_keys.id"))
+    overlap_seconds: Mapped[int]
+    started_at: Mapped[datetime]
+    started_by: Mapped[str] = mapped_column(String(400))
+    activated_at: Mapped[datetime | None]
+    overlap_until: Mapped[datetime | None]
+    verified_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    lease_holder: Mapped[str | None] = mapped_column(String(200))
+    lease_until: Mapped[datetime | None]
+
+
+class RotationAccountRow(Base):
+    """How far a rotation is in one account; `problem` is why the last try failed, or empty."""
+
+    __tablename__ = "rotation_accounts"
+
+    rotation_id: Mapped[str] = mapped_column(
+        ForeignKey("rotations.id", ondelete="CASCADE"), primary_key=True
+    )
+    number: Mapped[str] = mapped_column(String(12), primary_key=True)
+    held_at: Mapped[datetime | None]
+    proved_at: Mapped[datetime | None]
+    withdrawn_at: Mapped[datetime | None]
+    excluded_at: Mapped[datetime | None]
+    problem_kind: Mapped[str] = mapped_column(String(32))
+    problem: Mapped[str] = mapped_column(Text)
+    advice: Mapped[str] = mapped_column(Text)
 
 
 class AuditEventRow(Base):

@@ -28,14 +28,7 @@ def prepare_company(settings: Settings, now: datetime) -> None:
         schema.upgrade(database)
         with database.writing() as session:
             if not all_keys(session):
-                generate_key(
-                    session,
-                    settings.keys.folder,
-                    bits=settings.keys.rsa_bits,
-                    common_name=settings.organization,
-                    now=now,
-                    days=settings.keys.certificate_days,
-                )
+                generate_key(session, settings, now=now)
             if not len(stored_accounts(session)):
                 for account in ACCOUNTS:
                     save_account(session, account)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 
 from idp.aws.arn import PARTITIONS, BadArn, ProviderArn, RoleArn
 from idp.entitlements.names import name_key
 from idp.errors import IdpError
+from idp.saml.encryption import EncryptionKey
 
 _NUMBER = re.compile(r"[0-9]{12}")
 _ALIAS = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -26,7 +27,9 @@ class Account:
 
     `provider_name` is the name of the IAM SAML provider there, `provider_id` its unique
     identifier (SAMLSP...) if sign-in URLs carry one; `profile` or `access_role` (an ARN) say how
-    the AWS API of that account is reached.
+    the AWS API of that account is reached. `probe_role` (an ARN) is assumed to prove a new
+    signing key before it signs for people. `encrypt_to` is the key that its assertions are
+    encrypted to, if they are; it is kept apart, so it is no part of what makes accounts equal.
     """
 
     number: str
@@ -36,11 +39,20 @@ class Account:
     provider_id: str | None = None
     profile: str | None = None
     access_role: str | None = None
+    probe_role: str | None = None
+    encrypt_to: EncryptionKey | None = field(default=None, compare=False)
 
     @property
     def provider(self) -> ProviderArn:
         """The SAML provider that vouches for us in this account."""
         return ProviderArn(self.partition, self.number, self.provider_name)
+
+
+def account_document(account: Account) -> dict[str, str | None]:
+    """What is registered of an account, for programs and for the audit trail."""
+    said = asdict(account)
+    del said["encrypt_to"]
+    return {**said, "provider_arn": str(account.provider)}
 
 
 def check_account(account: Account) -> None:
@@ -76,20 +88,19 @@ def check_account(account: Account) -> None:
             f"{account.profile!r} can't be the name of a profile of the AWS command line.",
             "Use 1 to 128 printable ASCII characters.",
         )
-    _check_access(account)
-
-
-def _check_access(account: Account) -> None:
-    if account.access_role is None:
-        return
-    if account.profile is not None:
+    if account.profile is not None and account.access_role is not None:
         raise BadAccount(
             "A profile and an access role are two ways to the same account.", "Give one of them."
         )
-    role = RoleArn.parse(account.access_role)
+    for kind, role in (("access", account.access_role), ("probe", account.probe_role)):
+        if role is not None:
+            _check_own_role(account, kind, RoleArn.parse(role))
+
+
+def _check_own_role(account: Account, kind: str, role: RoleArn) -> None:
     if (role.partition, role.account) != (account.partition, account.number):
         raise BadAccount(
-            f"The access role {account.access_role} does not lie in the account "
+            f"The {kind} role {role} does not lie in the account "
             f"{account.number} of the partition {account.partition}.",
             "Name a role of that account.",
         )

@@ -11,12 +11,13 @@ from sqlalchemy.orm import Session
 
 from idp.db.direct import Statement
 from idp.db.engine import Database
-from idp.db.models import AwsAccountRow, RevisionRow, RoleRuleRow
+from idp.db.models import AccountEncryptionRow, AwsAccountRow, RevisionRow, RoleRuleRow
 from idp.entitlements.account import Account, Accounts
 from idp.entitlements.document import rule_from_stored
 from idp.entitlements.rule import RoleRule, to_document
 from idp.entitlements.ruleset import RuleSet
 from idp.errors import IdpError
+from idp.saml.encryption import EncryptionKey
 
 REVISION = "entitlements"
 # Every request asks it.
@@ -90,6 +91,13 @@ def count_revision(session: Session) -> None:
     )
 
 
+def hold_accounts_still(session: Session) -> None:
+    """Let nobody else change rules or accounts until the caller's writing transaction ends."""
+    session.execute(
+        select(RevisionRow.number).where(RevisionRow.thing == REVISION).with_for_update()
+    )
+
+
 def stored_rules(session: Session) -> tuple[RoleRule, ...]:
     """All rules in the order of the file. Raises BadRule."""
     rows = session.execute(select(RoleRuleRow.document).order_by(RoleRuleRow.position))
@@ -124,12 +132,20 @@ def apply_planned(session: Session, rules: Sequence[RoleRule], planned_at: int) 
 
 
 def stored_accounts(session: Session) -> Accounts:
-    """All registered accounts."""
-    return Accounts(_account(row) for row in session.scalars(select(AwsAccountRow)))
+    """All registered accounts, with the keys that their assertions are encrypted to."""
+    found = session.execute(
+        select(
+            AwsAccountRow, AccountEncryptionRow.public_key, AccountEncryptionRow.fingerprint
+        ).outerjoin(AccountEncryptionRow, AccountEncryptionRow.number == AwsAccountRow.number)
+    )
+    return Accounts(_account(*row) for row in found)
 
 
 def save_account(session: Session, account: Account) -> None:
-    """Register an account, or change the registered one of that number."""
+    """Register an account, or change the registered one of that number.
+
+    What is known of its encryption stays: idp.entitlements.encryption keeps that.
+    """
     count_revision(session)
     values = {
         "alias": account.alias,
@@ -138,6 +154,7 @@ def save_account(session: Session, account: Account) -> None:
         "provider_id": account.provider_id,
         "profile": account.profile,
         "access_role": account.access_role,
+        "probe_role": account.probe_role,
     }
     session.execute(delete(AwsAccountRow).where(AwsAccountRow.number == account.number))
     session.execute(insert(AwsAccountRow).values(number=account.number, **values))
@@ -147,9 +164,10 @@ def delete_account(session: Session, number: str) -> None:
     """Take an account off the list: nothing in it is granted any more."""
     count_revision(session)
     session.execute(delete(AwsAccountRow).where(AwsAccountRow.number == number))
+    session.execute(delete(AccountEncryptionRow).where(AccountEncryptionRow.number == number))
 
 
-def _account(row: AwsAccountRow) -> Account:
+def _account(row: AwsAccountRow, public_key: str | None, fingerprint: str | None) -> Account:
     return Account(
         row.number,
         row.alias,
@@ -158,4 +176,6 @@ def _account(row: AwsAccountRow) -> Account:
         row.provider_id,
         row.profile,
         row.access_role,
+        row.probe_role,
+        encrypt_to=(EncryptionKey(public_key, fingerprint) if public_key and fingerprint else None),
     )

@@ -1,19 +1,22 @@
-"""Custody "file": the private key in a PEM file that only we can read."""
+"""Custody "file": the private key in a file that only we can read, encrypted at rest."""
 
 from __future__ import annotations
 
-import os
-import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from idp.errors import IdpError
-from idp.keys.signing_key import SigningKey
+from idp.keys.encryption_at_rest import NONE, opened, sealed
+from idp.keys.envelope import Bound, Envelope
+from idp.keys.private_file import read_private, write_new
+from idp.keys.private_file import replace as replace_file
+from idp.keys.signing_key import KeyUnusable, SigningKey
+from idp.settings import Settings
 
+WHAT = "The private key"
 _HASHES: dict[str, hashes.HashAlgorithm] = {
     "sha256": hashes.SHA256(),
     "sha384": hashes.SHA384(),
@@ -22,22 +25,27 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
 _PADDING = padding.PKCS1v15()
 
 
-class KeyUnusable(IdpError):
-    """A signing key can't be read, or must not be used as it lies there."""
-
-    status = 503
-
-
 @dataclass(frozen=True, slots=True)
 class FileSigner:
     """Signs with a private key held in memory."""
 
     certificate: str
-    _key: rsa.RSAPrivateKey
+    _key: rsa.RSAPrivateKey = field(repr=False)
 
     def sign(self, data: bytes, digest: str) -> bytes:
         """RSASSA-PKCS1-v1_5 over `data` with hash `digest`."""
         return self._key.sign(data, _PADDING, _HASHES[digest])
+
+
+@dataclass(frozen=True, slots=True)
+class AtRest:
+    """How a key file lies there: `kind` as in keys.encryption, and the key-encryption key's name.
+
+    `by` is empty for a file that is not encrypted.
+    """
+
+    kind: str
+    by: str
 
 
 def private_key_path(folder: Path, key_id: str) -> Path:
@@ -45,60 +53,68 @@ def private_key_path(folder: Path, key_id: str) -> Path:
     return (folder / f"{key_id}.key").absolute()
 
 
-def write_private_key(path: Path, key: rsa.RSAPrivateKey) -> None:
+def write_private_key(
+    path: Path, key_id: str, private: rsa.RSAPrivateKey, settings: Settings
+) -> None:
     """Write a new key file whole or not at all, mode 0600 from its first byte.
 
     Raises KeyUnusable.
     """
-    pem = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(pem)
-                file.flush()
-                os.fsync(file.fileno())
-        except BaseException:
-            path.unlink()
-            raise
-    except OSError as problem:
-        raise KeyUnusable(
-            f"The key file {path} can't be written: {problem.strerror}.",
-            "Set keys.folder to a place where this user may write.",
-        ) from None
+    write_new(path, _content(key_id, private, settings), "The key file")
 
 
-def open_signer(key: SigningKey) -> FileSigner:
+def open_signer(key: SigningKey, settings: Settings) -> FileSigner:
     """Read the private key of `key`. Raises KeyUnusable, never showing what the file holds."""
+    return FileSigner(key.certificate_base64, read_private_key(key, settings))
+
+
+def read_private_key(key: SigningKey, settings: Settings) -> rsa.RSAPrivateKey:
+    """The private key of `key`. Raises KeyUnusable, never showing what the file holds."""
     path = Path(key.locator)
+    content = read_private(path, WHAT)
+    public = key.certificate.public_key()
+    private: object = None
     try:
-        mode = path.stat().st_mode
-        pem = path.read_bytes()
-    except OSError as problem:
-        raise KeyUnusable(
-            f"The private key of {key.id} can't be read from {path}: {problem.strerror}.",
-            "Put the file back, or make a new key.",
-        ) from None
-    if stat.S_IMODE(mode) & 0o077:
-        raise KeyUnusable(
-            f"The private key {path} can be read by others (mode {stat.S_IMODE(mode):04o}).",
-            f"Run: chmod 600 {path}",
-        )
-    try:
-        private = serialization.load_pem_private_key(pem, password=None)
+        envelope = Envelope.from_bytes(content)
+        if envelope is None:
+            private = serialization.load_pem_private_key(content, password=None)
+        elif isinstance(public, rsa.RSAPublicKey):
+            plain = opened(envelope, Bound.to(key.id, public), settings)
+            private = serialization.load_der_private_key(plain, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise KeyUnusable(f"{path} holds no private key that can be read.") from None
-    if (
-        not isinstance(private, rsa.RSAPrivateKey)
-        or private.public_key() != key.certificate.public_key()
-    ):
+        raise KeyUnusable(
+            f"{path} holds no private key that can be read.", "Put the right file back."
+        ) from None
+    if not isinstance(private, rsa.RSAPrivateKey) or private.public_key() != public:
         raise KeyUnusable(
             f"The private key {path} does not belong to the certificate of {key.id}.",
             "Put the right file back.",
         )
-    return FileSigner(key.certificate_base64, private)
+    return private
+
+
+def at_rest(key: SigningKey) -> AtRest:
+    """How the file of `key` is encrypted. Raises KeyUnusable if it can't be read."""
+    envelope = Envelope.from_bytes(read_private(Path(key.locator), WHAT))
+    return AtRest(NONE, "") if envelope is None else AtRest(envelope.kind, envelope.by)
+
+
+def encrypt_again(key: SigningKey, settings: Settings) -> None:
+    """Put a file in the place of the key's, encrypted as the settings say. Raises KeyUnusable."""
+    private = read_private_key(key, settings)
+    replace_file(Path(key.locator), _content(key.id, private, settings), "The key file")
+
+
+def _content(key_id: str, private: rsa.RSAPrivateKey, settings: Settings) -> bytes:
+    if settings.keys.encryption == NONE:
+        return private.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    plain = private.private_bytes(
+        serialization.Encoding.DER,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    return sealed(plain, Bound.to(key_id, private.public_key()), settings).to_bytes()

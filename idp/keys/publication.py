@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from lxml import etree
 from sqlalchemy.orm import Session
 
-from idp.keys.file_custody import KeyUnusable, open_signer
-from idp.keys.signing_key import SigningKey
+from idp.keys.custody import open_signer
+from idp.keys.signing_key import KeyUnusable, SigningKey
 from idp.keys.store import active_key, published_keys
 from idp.saml.metadata import IdentityProviderDescription, build_metadata
 from idp.saml.signature import ALGORITHMS
@@ -39,7 +39,7 @@ class PublishedCertificate:
             key.subject,
             key.certificate.not_valid_before_utc,
             key.certificate.not_valid_after_utc,
-            f"RSA {key.bits}",
+            key.algorithm,
             key.id,
         )
 
@@ -54,9 +54,25 @@ class PublishedMetadata:
     certificates: tuple[PublishedCertificate, ...]
 
 
-def publish_metadata(session: Session, settings: Settings, now: datetime) -> PublishedMetadata:
-    """Build the metadata from the published keys. Raises KeyUnusable if there is no key."""
-    keys = published_keys(session)
+def publish_metadata(
+    session: Session,
+    settings: Settings,
+    now: datetime,
+    *,
+    without: str = "",
+    overlap: timedelta | None = None,
+) -> PublishedMetadata:
+    """Build the metadata from the published keys. Raises KeyUnusable if there is no key.
+
+    `without` is the identifier of a key that is about to retire: AWS accounts lose it first. A
+    retiring key is left out, too, once it has been retiring for `overlap`, if that is given.
+    """
+    keys = [
+        key
+        for key in published_keys(session)
+        if key.id != without
+        and (overlap is None or key.retiring_at is None or key.retiring_at + overlap > now)
+    ]
     if not keys:
         raise KeyUnusable("There is no signing key to publish.", "Run: idp certs generate")
     valid_until = None
@@ -72,7 +88,7 @@ def publish_metadata(session: Session, settings: Settings, now: datetime) -> Pub
         valid_until=valid_until,
     )
     if settings.saml.sign_metadata:
-        signer = open_signer(active_key(session))
+        signer = open_signer(active_key(session), settings)
         xml = build_metadata(description, signer, ALGORITHMS[settings.saml.digest])
     else:
         xml = build_metadata(description)

@@ -5,49 +5,85 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric import rsa
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from idp.db.models import SigningKeyRow
+from idp.keys import custody as custodies
 from idp.keys.certificate import fingerprint, self_signed, to_pem
-from idp.keys.file_custody import KeyUnusable, private_key_path, write_private_key
-from idp.keys.signing_key import KeyState, SigningKey
-from idp.keys.uncommitted_file import remove_unless_committed
+from idp.keys.lifecycle import KeyStepRefused
+from idp.keys.signing_key import KeyState, KeyUnusable, SigningKey
+from idp.keys.steps import Step, note_step
+from idp.settings import Settings
+
+MOST_PUBLISHED = 10  # certificates in one metadata document, as IAM takes them
 
 
 def generate_key(
-    session: Session, folder: Path, *, bits: int, common_name: str, now: datetime, days: int
+    session: Session,
+    settings: Settings,
+    *,
+    now: datetime,
+    custody: str = custodies.FILE,
+    actor: str = "",
+    days: int | None = None,
 ) -> SigningKey:
-    """Make an RSA key in a file, with a certificate for `days` days.
+    """Make an RSA key in `custody` with a certificate for `days` days, else as the settings say.
 
-    It becomes the active key if there is none, else the next one. The file goes away again if the
-    session's transaction is not committed. Raises KeyUnusable.
+    It becomes the active key if there is none, else the next one. The private key goes away again
+    if the session's transaction is not committed. Raises KeyUnusable, KeyStepRefused (ten keys
+    are published already), UnknownCustody.
     """
-    key = rsa.generate_private_key(public_exponent=65537, key_size=bits)
-    certificate = self_signed(key, common_name, now, timedelta(days=days))
-    has_active = session.scalar(
-        select(SigningKeyRow.id).where(SigningKeyRow.state == KeyState.ACTIVE)
-    )
     key_id = secrets.token_hex(8)
-    path = private_key_path(folder, key_id)
+    made = custodies.make_key(session, settings, custody, key_id, settings.keys.rsa_bits)
+    valid_for = timedelta(days=settings.keys.certificate_days if days is None else days)
+    certificate = self_signed(made.signing_key, settings.organization, now, valid_for)
     row = SigningKeyRow(
         id=key_id,
-        state=KeyState.NEXT if has_active else KeyState.ACTIVE,
-        custody="file",
-        locator=str(path),
+        custody=custody,
+        locator=made.locator,
         certificate=to_pem(certificate),
         fingerprint=fingerprint(certificate),
         created_at=now,
-        activated_at=None if has_active else now,
+        created_by=actor or None,
     )
+    return add_key(session, row, Step.GENERATED, now, actor)
+
+
+def add_key(
+    session: Session, row: SigningKeyRow, step: Step, now: datetime, actor: str
+) -> SigningKey:
+    """Add a key's row: active if there is no active key, else next. Raises KeyStepRefused."""
+    require_room(session)
+    has_active = session.scalar(
+        select(SigningKeyRow.id).where(SigningKeyRow.state == KeyState.ACTIVE)
+    )
+    row.state = KeyState.NEXT if has_active else KeyState.ACTIVE
+    row.activated_at = None if has_active else now
     session.add(row)
-    session.flush()
-    write_private_key(path, key)
-    remove_unless_committed(session, path)
+    try:
+        session.flush()
+    except IntegrityError:
+        raise KeyStepRefused(
+            "Somebody else added a key at the same moment, so this one was not made.",
+            "Look at: idp certs list",
+        ) from None
+    note_step(session, row.id, step, now, actor)
+    if not has_active:
+        note_step(session, row.id, Step.ACTIVATED, now, actor)
     return SigningKey.from_row(row)
+
+
+def require_room(session: Session) -> None:
+    """Raise KeyStepRefused if as many keys are published as IAM takes."""
+    published = len(published_keys(session))
+    if published >= MOST_PUBLISHED:
+        raise KeyStepRefused(
+            f"{published} keys are published, and IAM takes {MOST_PUBLISHED} at most.",
+            "Retire one that nobody needs: idp certs retire KEY",
+        )
 
 
 def all_keys(session: Session) -> Sequence[SigningKey]:

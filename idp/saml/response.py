@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from idp.saml.canonical_text import attribute_value, element_text
+from idp.saml.encryption import EncryptionKey, encrypted_assertion
 from idp.saml.ids import new_id
 from idp.saml.signature import SignatureAlgorithm, Signer, signature
 from idp.saml.xml import ASSERTION, PROTOCOL
@@ -86,15 +87,19 @@ def build_response(
     algorithm: SignatureAlgorithm,
     *,
     sign_response: bool = False,
+    encrypt_to: EncryptionKey | None = None,
 ) -> SignedResponse:
     """Build and sign an unsolicited Response with one Assertion (SAML profiles 4.1.4.2, 4.1.5).
 
-    The Assertion is always signed; `sign_response` signs the Response around it as well. There is
-    no InResponseTo, and no SessionNotOnOrAfter, which would shorten AWS sessions. Raises
-    UnspeakableValue.
+    The Assertion is always signed; `sign_response` signs the Response around it as well. With
+    `encrypt_to` the signed Assertion is encrypted to that key, and a signature of the Response is
+    over the encrypted form. There is no InResponseTo, and no SessionNotOnOrAfter, which would
+    shorten AWS sessions. Raises UnspeakableValue and NotEncrypted.
     """
     response_id, assertion_id = new_id(), new_id()
     assertion = _signed(*_assertion(statement, assertion_id), assertion_id, signer, algorithm)
+    if encrypt_to is not None:
+        assertion = encrypted_assertion(assertion, encrypt_to)
     before, after = _response(statement, response_id, assertion)
     if sign_response:
         response = _signed(before, after, response_id, signer, algorithm)

@@ -17,9 +17,11 @@ from pydantic_settings import (
 
 from idp.errors import IdpError
 from idp.settings.aws import AwsSettings, NameIdFormat, SamlSettings, SignatureDigest
+from idp.settings.custody import KmsSettings, Pkcs11Settings
 from idp.settings.keys import KeySettings
 from idp.settings.section import Section
 from idp.settings.server import AuditSettings, DatabaseSettings, LogSettings, ServerSettings
+from idp.settings.service_providers import ServiceProviderSettings
 from idp.settings.sign_in import SessionSettings, SignInSettings
 
 __all__ = [
@@ -27,11 +29,14 @@ __all__ = [
     "AwsSettings",
     "DatabaseSettings",
     "KeySettings",
+    "KmsSettings",
     "LogSettings",
     "NameIdFormat",
+    "Pkcs11Settings",
     "SamlSettings",
     "Section",
     "ServerSettings",
+    "ServiceProviderSettings",
     "SessionSettings",
     "Settings",
     "SettingsError",
@@ -67,6 +72,9 @@ class Settings(BaseSettings):
     aws: AwsSettings = AwsSettings()
     audit: AuditSettings = AuditSettings()
     log: LogSettings = LogSettings()
+    service_providers: tuple[ServiceProviderSettings, ...] = Field(
+        (), description="Those other than AWS that fetch our metadata by URL."
+    )
     demo_people: tuple[tuple[str, str, str], ...] = Field(
         (), description="Shown below the sign-in form: user name, password, what it shows."
     )
@@ -77,6 +85,13 @@ class Settings(BaseSettings):
             raise ValueError(
                 "session.idle_minutes should not be longer than session.absolute_hours"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _service_providers_have_names_of_their_own(self) -> Settings:
+        names = [each.name for each in self.service_providers]
+        if len(set(names)) != len(names):
+            raise ValueError("service_providers should each have a name of its own")
         return self
 
     @property
@@ -136,13 +151,22 @@ def _refuse_unknown_variables() -> None:
                 )
 
 
+def _is_secret(name: str) -> bool:
+    return "url" in name or name == "keys.encryption_key"
+
+
 def _sentences(problem: ValidationError, path: Path) -> str:
     lines = []
     for error in problem.errors():
         name = ".".join(str(part) for part in error["loc"]) or "settings"
         reason = error["msg"].removeprefix("Value error, ")
         shown = ""
-        if error["loc"] and not isinstance(error["input"], dict | BaseModel) and "url" not in name:
+        if (
+            error["loc"]
+            and not isinstance(error["input"], dict | BaseModel)
+            and not _is_secret(name)
+            and error["type"] != "extra_forbidden"
+        ):
             shown = f" (it is {error['input']!r})"
         lines.append(f"{name}: {reason}{shown}.")
     where = f"{path} and IDP_* variables" if path.is_file() else "IDP_* variables"

@@ -18,7 +18,7 @@ from idp.web.frames import filled_page
 from idp.web.parts import parts
 from idp.web.portal import LONGEST_ARN
 from idp.web.security import let_forms_go_to
-from idp.web.visitor import origin, signed_in, wanted_page
+from idp.web.visitor import client, origin, signed_in, wanted_page
 
 blueprint = Blueprint("aws", __name__)
 
@@ -38,7 +38,7 @@ def open_role() -> Response | str:
     person = signed_in()
     if person is None:
         return redirect(url_for("sign_in.page"), 303)
-    grants = own.handover.grants_of(person)
+    grants = own.handover.grants_of(person, client())
     return _assertion_page(grants, person, wanted)
 
 
@@ -60,7 +60,7 @@ def deep_link() -> Response | str:
     person = signed_in()
     if person is None:
         return redirect(url_for("sign_in.page", next=wanted_page()), 303)
-    grants = own.handover.grants_of(person)
+    grants = own.handover.grants_of(person, client())
     if partition and not role and not account:
         everything = RoleRequest(None, partition, destination, endpoint)
         return _assertion_page(grants, person, everything)

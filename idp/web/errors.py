@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from idp.errors import IdpError
+from idp.keys.signing_key import KeyUnusable
 from idp.signin.throttle import TooManyAttempts
 
 log = logging.getLogger("idp.web")
@@ -36,6 +37,7 @@ _SENTENCES = {
 def register(app: Flask) -> None:
     """Turn refusals and accidents into pages."""
     app.register_error_handler(IdpError, _refusal)
+    app.register_error_handler(KeyUnusable, _key_refusal)
     app.register_error_handler(CSRFError, _stale_form)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _accident)
@@ -52,6 +54,17 @@ def error_page(status: int, heading: str, text: str, advice: str = "") -> Respon
         action=("Go to your roles", url_for("portal.page")),
     )
     return make_response(page, status)
+
+
+def _key_refusal(refusal: KeyUnusable) -> Response:
+    """The page says nothing of where keys lie; the log does."""
+    log.error("signing key unusable", extra={"reason": str(refusal)})
+    return error_page(
+        refusal.status,
+        _HEADINGS[refusal.status],
+        "The signing key can't be used just now, so nobody can be sent to AWS.",
+        "Try again in a minute. The administrators find the reason in the log.",
+    )
 
 
 def _refusal(refusal: IdpError) -> Response:

@@ -12,6 +12,7 @@ from idp.audit.log import AuditLog
 from idp.db.engine import Database
 from idp.directory.interface import Directory
 from idp.entitlements.store import Entitlements
+from idp.keys.fetches import MetadataFetches
 from idp.keys.ring import KeyRing
 from idp.settings import Settings
 from idp.signin.browser import BrowserTokens
@@ -34,6 +35,7 @@ class Parts:
     audit: AuditLog
     handover: Handover
     browser_tokens: BrowserTokens
+    fetches: MetadataFetches
     now: Callable[[], datetime]
     demo_people: tuple[tuple[str, str, str], ...] = ()
 

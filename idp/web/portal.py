@@ -17,7 +17,7 @@ from idp.sso import remembered_roles
 from idp.sso.remembered_roles import PortalMemory, portal_memory
 from idp.web.fields import form_field, query_field
 from idp.web.parts import parts
-from idp.web.visitor import signed_in, wanted_page
+from idp.web.visitor import client, signed_in, wanted_page
 
 blueprint = Blueprint("portal", __name__)
 
@@ -60,7 +60,7 @@ def page() -> Response | str:
     person = signed_in()
     if person is None:
         return redirect(url_for("sign_in.page", next=wanted_page()), 303)
-    grants = own.handover.grants_of(person)
+    grants = own.handover.grants_of(person, client())
     with own.database.reading() as db:
         memory = portal_memory(db, person.person_id)
     if not grants.grants:
@@ -79,7 +79,7 @@ def pin() -> Response:
     person = signed_in()
     if person is None:
         return redirect(url_for("sign_in.page"), 303)
-    known = {str(grant.role) for grant in own.handover.grants_of(person).grants}
+    known = {str(grant.role) for grant in own.handover.grants_of(person, client()).grants}
     if role in known:
         with own.database.writing() as db:
             remembered_roles.pin(db, person.person_id, role, wanted)

@@ -17,6 +17,7 @@ from idp.web.parts import parts
 from idp.web.recording import sign_in_recorder
 from idp.web.visitor import (
     browser_cookie,
+    client,
     drop_cookie,
     origin,
     request_cookie,
@@ -28,7 +29,7 @@ from idp.web.visitor import (
 blueprint = Blueprint("sign_in", __name__)
 
 _BROWSER_REMEMBERED = 400 * 24 * 3600  # seconds; the longest that browsers keep a cookie
-_OWN_PAGE = re.compile(r"/(?:aws|preflight)?(?:\?[\x21-\x7e]*)?")
+_OWN_PAGE = re.compile(r"/(?:aws|preflight|for-admins/keys)?(?:\?[\x21-\x7e]*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,7 @@ def _refused(username: str, wanted: str, problem: Problem, status: int) -> Respo
 def _first_page(person: SignedIn) -> str:
     """Straight to AWS for somebody with one role, or if AWS is to ask which; else the portal."""
     own = parts()
-    grants = own.handover.grants_of(person)
+    grants = own.handover.grants_of(person, client())
     if len(grants.grants) == 1:
         return url_for("aws.deep_link", role=str(grants.grants[0].role))
     for partition, choosable in own.handover.choosable_at_aws(grants).items():

@@ -27,9 +27,14 @@ def wanted_page() -> str | None:
     return request.script_root + here if here != "/" else None
 
 
+def client() -> str | None:
+    """The IP address that asks, as the trusted proxies tell it; None if nobody knows."""
+    return request.remote_addr or None
+
+
 def origin() -> Origin:
     """Where this request came from, for the audit trail."""
-    return Origin(request.remote_addr or "", g.request_id)
+    return Origin(client() or "", g.request_id)
 
 
 def signed_in() -> SignedIn | None:

@@ -6,13 +6,13 @@ import inspect
 
 import pytest
 
-from idp.audit import admin_events, events
+from idp.audit import admin_events, events, rotation_events
 from idp.audit.events import AdminActed, AdminEvent, Event
 from idp.audit.words import SENTENCES, sentence
 
 KINDS = [
     kind
-    for module in (events, admin_events)
+    for module in (events, admin_events, rotation_events)
     for _, kind in inspect.getmembers(module, inspect.isclass)
     if issubclass(kind, Event) and kind not in (Event, AdminEvent, AdminActed)
 ]

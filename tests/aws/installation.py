@@ -47,14 +47,7 @@ class Installation:
     def add_key(self) -> str:
         """A further key, published beside the active one; gives its fingerprint."""
         with self.database.writing() as session:
-            key = generate_key(
-                session,
-                self.settings.keys.folder,
-                bits=2048,
-                common_name="test",
-                now=datetime.now(UTC),
-                days=30,
-            )
+            key = generate_key(session, self.settings, now=datetime.now(UTC), days=30)
         return key.fingerprint
 
     def set_key_state(self, fingerprint: str, state: str) -> None:

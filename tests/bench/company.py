@@ -47,9 +47,7 @@ def fill(database: Database, settings: Settings, size: Size, now: datetime) -> N
     """Make the schema, a key, accounts, rules, people and the audit trail of past sign-ins."""
     schema.upgrade(database)
     with database.writing() as session:
-        generate_key(
-            session, settings.keys.folder, bits=2048, common_name="bench", now=now, days=30
-        )
+        generate_key(session, settings, now=now, days=30)
         for number in range(size.accounts):
             save_account(session, _account(number))
         apply_rules(session, [_rule(number, size) for number in range(size.rules)])

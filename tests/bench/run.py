@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tests.bench import full, process, raw, warm
 from tests.bench.baseline import AllCores
+from tests.bench.custodies import CUSTODIES
 from tests.bench.machine import facts
 from tests.bench.place import Place, make_place, warm_server
 from tests.bench.plan import Plan
@@ -28,6 +29,9 @@ def run(plan: Plan, sections: Collection[str], databases: Sequence[str], tell: T
         began = time.perf_counter()
         rsa = AllCores(plan.rsa, once=plan.slices == 1)
         report.rows += _without_database(plan, sections, rsa, tell)
+        if "engine" in sections:
+            missing = [custody.missing for custody in CUSTODIES if custody.missing]
+            report.left_out += [f"{what} is not installed." for what in missing]
         for database in databases:
             with ExitStack() as stack:
                 server = None

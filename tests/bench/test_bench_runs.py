@@ -15,7 +15,10 @@ from tests.servers.postgresql import find_postgres
 pytestmark = pytest.mark.xdist_group("heavy")
 
 ROOT = Path(__file__).parents[2]
-ALONE = ["rsa-1", "rsa-all", "rsa-library", "engine-file", "argon2-1", "argon2-all"]
+ALONE = ["rsa-1", "rsa-all", "rsa-library", "argon2-1", "argon2-all"]
+ALONE += [
+    f"{what}-{custody}" for what in ("sign", "engine") for custody in ("file", "pkcs11", "kms")
+]
 ON_A_DATABASE = [
     "start",
     "memory-idle",
@@ -30,7 +33,7 @@ ON_A_DATABASE = [
 
 
 def test_measures_everything_it_names(tmp_path: Path) -> None:
-    for program in ("wrk", "openssl"):
+    for program in ("wrk", "openssl", "softhsm2-util"):
         require_program(program, program)
     databases = ["sqlite", "postgresql"] if find_postgres() else ["sqlite"]
     report = tmp_path / "report.json"

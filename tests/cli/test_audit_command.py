@@ -25,6 +25,7 @@ from idp.cli.main import idp
 from idp.db.engine import Database
 from idp.errors import IdpError
 from idp.keys.store import all_keys, generate_key
+from idp.settings import KeySettings, Settings
 from tests.audit.chains import ROLE, load
 from tests.making import memory_key
 
@@ -56,7 +57,8 @@ def trail(sqlite: Database, tmp_path: Path) -> Database:
     """Twenty rows of the last hour, and an active key."""
     load(sqlite, 20, NOW - timedelta(hours=1))
     with sqlite.writing() as session:
-        generate_key(session, tmp_path / "keys", bits=2048, common_name="x", now=NOW, days=9)
+        settings = Settings(data_folder=tmp_path, keys=KeySettings(folder=tmp_path / "keys"))
+        generate_key(session, settings, now=NOW, days=9)
     return sqlite
 
 

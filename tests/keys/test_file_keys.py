@@ -12,21 +12,23 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from idp.db.engine import Database
 from idp.db.models import SigningKeyRow
-from idp.keys.file_custody import KeyUnusable, open_signer
+from idp.keys.custody import open_signer
 from idp.keys.publication import publish_metadata
 from idp.keys.ring import REFRESH_SECONDS, KeyRing
-from idp.keys.signing_key import KeyState, SigningKey
+from idp.keys.signing_key import KeyState, KeyUnusable, SigningKey
 from idp.keys.store import all_keys, generate_key
-from idp.settings import Settings
+from idp.settings import KeySettings, Settings
 from tests import independent
 from tests.making import memory_key
 
 
 def make(database: Database, folder: Path, now: datetime) -> SigningKey:
     with database.writing() as session:
-        return generate_key(
-            session, folder, bits=2048, common_name="Example Corp", now=now, days=30
-        )
+        return generate_key(session, in_folder(folder), now=now, days=30)
+
+
+def in_folder(folder: Path) -> Settings:
+    return Settings(data_folder=folder / "data", keys=KeySettings(folder=folder))
 
 
 def test_the_first_key_signs_and_a_later_one_waits(
@@ -59,7 +61,7 @@ def test_a_key_that_others_can_read_is_not_used(
     key = make(sqlite, tmp_path, now)
     Path(key.locator).chmod(0o640)
     with pytest.raises(KeyUnusable, match="0640") as refusal:
-        open_signer(key)
+        open_signer(key, in_folder(tmp_path))
     assert "chmod 600" in refusal.value.advice
 
 
@@ -83,7 +85,7 @@ def test_a_key_file_that_does_not_fit_is_refused_without_showing_it(
         pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         path.write_bytes(pem)
     with pytest.raises(KeyUnusable) as refusal:
-        open_signer(key)
+        open_signer(key, in_folder(tmp_path))
     assert secret not in str(refusal.value)
 
 
@@ -102,7 +104,7 @@ def test_the_ring_sees_a_newly_active_key_soon_and_asks_seldom(
     first = make(database, tmp_path, now)
     second = make(database, tmp_path, now)
     clock = [100.0]
-    ring = KeyRing(database, lambda: clock[0])
+    ring = KeyRing(database, in_folder(tmp_path), lambda: clock[0])
     assert ring.active().key.id == first.id
     with database.writing() as session:
         rows = {row.id: row for row in session.query(SigningKeyRow)}
@@ -116,7 +118,7 @@ def test_the_ring_sees_a_newly_active_key_soon_and_asks_seldom(
 
 def test_a_missing_key_is_a_sentence_with_the_command(sqlite: Database, now: datetime) -> None:
     with pytest.raises(KeyUnusable) as refusal:
-        KeyRing(sqlite).active()
+        KeyRing(sqlite, Settings()).active()
     assert "idp certs generate" in refusal.value.advice
     with sqlite.reading() as session, pytest.raises(KeyUnusable):
         publish_metadata(session, Settings(), now)

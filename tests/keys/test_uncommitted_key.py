@@ -13,16 +13,19 @@ from sqlalchemy.orm import Session
 
 from idp.db.engine import Database
 from idp.db.models import SecretRow, SigningKeyRow
-from idp.keys.file_custody import KeyUnusable, private_key_path, write_private_key
-from idp.keys.signing_key import SigningKey
+from idp.keys.file_custody import private_key_path, write_private_key
+from idp.keys.lifecycle import KeyStepRefused
+from idp.keys.signing_key import KeyUnusable, SigningKey
 from idp.keys.store import all_keys, generate_key
+from idp.settings import KeySettings, Settings
 from tests.making import memory_key
 from tests.servers.postgresql import PostgresServer
 
 
 def make(session: Session, folder: Path) -> SigningKey:
     now = datetime.now(UTC)
-    return generate_key(session, folder, bits=2048, common_name="x", now=now, days=30)
+    settings = Settings(data_folder=folder / "data", keys=KeySettings(folder=folder))
+    return generate_key(session, settings, now=now, days=30)
 
 
 def same_secret_twice(session: Session) -> None:
@@ -86,7 +89,7 @@ def test_a_row_that_is_refused_writes_no_file(database: Database, tmp_path: Path
         make(session, tmp_path)
         session.execute(text("CREATE UNIQUE INDEX one_key ON signing_keys (custody)"))
     before = list(tmp_path.glob("*.key"))
-    with database.writing() as session, pytest.raises(IntegrityError):
+    with pytest.raises(KeyStepRefused), database.writing() as session:
         make(session, tmp_path)
     assert list(tmp_path.glob("*.key")) == before
 
@@ -134,6 +137,7 @@ def test_the_file_stays_when_nobody_knows_whether_the_row_is_there(
 def test_a_file_that_is_there_is_neither_overwritten_nor_removed(tmp_path: Path) -> None:
     path = private_key_path(tmp_path, "one")
     path.write_bytes(b"another key")
+    settings = Settings(data_folder=tmp_path, keys=KeySettings(folder=tmp_path))
     with pytest.raises(KeyUnusable, match="exists"):
-        write_private_key(path, memory_key().private)
+        write_private_key(path, "one", memory_key().private, settings)
     assert path.read_bytes() == b"another key"

@@ -97,7 +97,7 @@ def test_is_not_ready_on_another_schema(company: Company) -> None:
 def test_is_not_ready_without_a_usable_key(company: Company) -> None:
     with company.parts.database.writing() as session:
         session.execute(text("UPDATE signing_keys SET state = 'revoked'"))
-    company.parts.keys.__init__(company.parts.database)  # type: ignore[misc]  # as after a start
+    company.parts.keys.__init__(company.parts.database, company.settings)  # type: ignore[misc]  # as after a start
     answer = company.app.test_client().get("/readyz")
     assert answer.status_code == 503
     assert answer.json == {

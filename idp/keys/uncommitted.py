@@ -1,18 +1,19 @@
-"""A file that belongs to a row: it stays if the row is committed, and goes if it is not."""
+"""What belongs to a row outside the database, such as a file: it goes if the row does not come."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
 
 from sqlalchemy import event
 from sqlalchemy.orm import Session, SessionTransaction
 
 
-def remove_unless_committed(session: Session, file: Path) -> None:
-    """Unlink `file` when the running transaction of `session` ends otherwise than by a commit.
+def unless_committed(session: Session, undo: Callable[[], object]) -> None:
+    """Call `undo` when the running transaction of `session` ends otherwise than by a commit.
 
-    If the connection breaks during the commit, nobody knows whether the row is there. Then the
-    file stays: one too many is harmless, and a key whose private half is gone can't sign.
+    If the connection breaks during the commit, nobody knows whether the row is there. Then
+    nothing is undone: one key file too many is harmless, and a key whose private half is gone
+    can't sign.
     """
     connection = session.connection()
     outermost = session.get_transaction()
@@ -30,7 +31,7 @@ def remove_unless_committed(session: Session, file: Path) -> None:
     def ended(_session: Session, transaction: SessionTransaction) -> None:
         if transaction is outermost and not fate.settled:
             fate.settled = True
-            file.unlink(missing_ok=True)
+            undo()
 
     event.listen(session, "before_commit", committing)
     event.listen(session, "after_commit", committed)
