@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from idp.directory.interface import DirectoryUnavailable
+from idp.directory.ldap import password_policy
 from idp.directory.ldap.bind_password import BindPasswordUnusable, read_bind_password
 from idp.directory.ldap.connection import Answer, Connection, Control, Transport
 from idp.directory.ldap.discovery import Discovery
 from idp.directory.ldap.endpoint import Endpoint
 from idp.directory.ldap.failure import NoServer, Refused, ServerFailed, Step
+from idp.directory.ldap.password_policy import policy_error
 from idp.directory.ldap.pool import ServicePool
 from idp.directory.ldap.servers import Servers
 from idp.directory.ldap.tree import TooManyGroups
@@ -102,11 +104,15 @@ class Client:
                 secret = read_bind_password(self.settings)
             except BindPasswordUnusable as problem:
                 raise ServerFailed(connection.endpoint, Step.BIND, str(problem)) from None
-            answer = connection.bind(self.settings.bind_dn, secret)
-        if answer.code:
+            answer = connection.bind(
+                self.settings.bind_dn, secret, [(password_policy.CONTROL, False, None)]
+            )
+        policy = policy_error(answer.controls.get(password_policy.CONTROL, b""))
+        if answer.code or policy:
             who = self.settings.bind_dn or "nobody"
-            message = f": {answer.message}" if answer.message else ""
-            reason = f"refused to {who}: {answer.description} ({answer.code}){message}"
+            said = policy or answer.message
+            reason = f"refused to {who}: {answer.description} ({answer.code})"
+            reason += f": {said}" if said else ""
             raise ServerFailed(connection.endpoint, Step.BIND, reason)
 
     def _probe(self, endpoint: Endpoint) -> None:
