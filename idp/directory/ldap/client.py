@@ -37,9 +37,8 @@ class Client:
         self.settings = settings
         self.transport = Transport(settings.tls, settings.ca_file, settings.timeout_seconds)
         more = {} if delays is None else {"delays": delays}
-        self.servers = Servers(
-            settings.name, listed or listed_servers(settings), self._probe, **more
-        )
+        self.listed = listed or listed_servers(settings)
+        self.servers = Servers(settings.name, self.listed, self._probe, **more)
         self._pool = ServicePool(self.servers, self.open_service, settings.idle_seconds)
         if settings.tls == "none":
             log.warning("passwords cross the network in clear", extra={"directory": settings.name})
@@ -85,7 +84,7 @@ class Client:
         """A connection on which the service account is bound. Raises ServerFailed."""
         connection = Connection(endpoint, self.transport)
         try:
-            self._bind_service(connection)
+            self.bind_service(connection)
         except BaseException:
             connection.close()
             raise
@@ -96,7 +95,8 @@ class Client:
         self.servers.close()
         self._pool.close()
 
-    def _bind_service(self, connection: Connection) -> None:
+    def bind_service(self, connection: Connection) -> None:
+        """Bind the account that searches. Raises ServerFailed."""
         if not self.settings.bind_dn:
             answer = connection.bind_anonymously()
         else:

@@ -18,6 +18,7 @@ from idp.directory.ldap.endpoint import Endpoint
 from idp.directory.ldap.failure import ServerFailed, Step
 from idp.directory.ldap.openldap import LdapDirectory
 from idp.directory.ldap.search import equals, find, pages
+from idp.settings.directories import TlsMode
 from tests.conftest import require_program
 from tests.directory.ldap.conftest import MakeDirectory, open_files
 from tests.servers.ldap_certificates import Authority
@@ -41,11 +42,11 @@ def connection(slapd: Slapd) -> Iterator[Connection]:
 
 
 @pytest.mark.parametrize("tls", ["ldaps", "starttls"])
-def test_a_certificate_of_another_ca_is_refused(slapd: Slapd, tmp_path: Path, tls: str) -> None:
+def test_a_certificate_of_another_ca_is_refused(slapd: Slapd, tmp_path: Path, tls: TlsMode) -> None:
     other = Authority(tmp_path / "other").file
     for ca_file in (other, None):  # None: those that the system trusts
         port = slapd.tls_port if tls == "ldaps" else slapd.port
-        transport = Transport("starttls" if tls == "starttls" else "ldaps", ca_file, 2.0)
+        transport = Transport(tls, ca_file, 2.0)
         with pytest.raises(ServerFailed) as failure:
             Connection(Endpoint("localhost", port), transport)
         assert failure.value.step is Step.TLS
@@ -53,10 +54,10 @@ def test_a_certificate_of_another_ca_is_refused(slapd: Slapd, tmp_path: Path, tl
 
 
 @pytest.mark.parametrize("tls", ["ldaps", "starttls"])
-def test_a_certificate_for_another_name_is_refused(tls: str) -> None:
+def test_a_certificate_for_another_name_is_refused(tls: TlsMode) -> None:
     with Slapd(hosts=("ldap.test",), addresses=()) as server:
         port = server.tls_port if tls == "ldaps" else server.port
-        transport = Transport("starttls" if tls == "starttls" else "ldaps", server.ca_file, 2.0)
+        transport = Transport(tls, server.ca_file, 2.0)
         for host in ("localhost", "127.0.0.1"):
             with pytest.raises(ServerFailed, match="certificate is not accepted"):
                 Connection(Endpoint(host, port), transport)
@@ -161,12 +162,11 @@ def test_bytes_that_are_no_text_and_nul_do_not_break_a_bind(connection: Connecti
 
 
 @pytest.mark.parametrize("tls", ["ldaps", "starttls", "none"])
-def test_a_silent_server_costs_its_time_and_no_more(tls: str) -> None:
+def test_a_silent_server_costs_its_time_and_no_more(tls: TlsMode) -> None:
     with Slapd() as server:
         server.freeze()
         port = server.tls_port if tls == "ldaps" else server.port
-        mode = "ldaps" if tls == "ldaps" else "starttls" if tls == "starttls" else "none"
-        transport = Transport(mode, server.ca_file, 0.5)
+        transport = Transport(tls, server.ca_file, 0.5)
         began = time.monotonic()
         with (
             pytest.raises(ServerFailed) as failure,
