@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import resource
 import sys
 from importlib import import_module
@@ -10,6 +11,7 @@ from pathlib import Path
 import click
 
 from idp import __version__
+from idp.directory.interface import DirectoryUnavailable
 from idp.errors import IdpError
 
 GROUPS = {
@@ -18,6 +20,7 @@ GROUPS = {
     "certs": "Signing keys and their certificates.",
     "check": "Say what is wrong, missing or unsafe, before serving.",
     "db": "The database: schema, backup, restore.",
+    "directory": "The places where people live: is all well, who is in them.",
     "demo": "Everything at once, with a sandbox AWS and demo people.",
     "metadata": "The metadata that IAM admins register.",
     "roles": "Who gets which AWS role, and why.",
@@ -78,8 +81,14 @@ def run() -> None:
     No core is dumped, for it would hold private keys and passwords.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # A command tells what it has to tell itself; `idp serve` sets its log up.
+    logging.getLogger("idp").addHandler(logging.NullHandler())
     try:
         idp(prog_name="idp")
+    except DirectoryUnavailable as refusal:
+        click.echo(f"idp: {refusal.message}", err=True)
+        click.echo(f"     See why with: idp directory check {refusal.directory}", err=True)
+        sys.exit(2)
     except IdpError as refusal:
         click.echo(f"idp: {refusal.message}", err=True)
         if refusal.advice:
