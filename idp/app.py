@@ -14,8 +14,7 @@ from idp.audit.log import utc_now
 from idp.db import schema
 from idp.db.engine import Database
 from idp.db.secrets import shared_secret
-from idp.directory.local import LocalDirectory
-from idp.directory.passwords import Passwords
+from idp.directory.configured import open_directories
 from idp.entitlements.store import Entitlements
 from idp.keys.fetches import MetadataFetches
 from idp.keys.ring import KeyRing
@@ -95,14 +94,15 @@ def _require_signing_key(parts: Parts) -> None:
 
 def compose(settings: Settings, database: Database, metrics: Metrics) -> Parts:
     """Every part, put together."""
-    local = LocalDirectory(database, Passwords(settings.sign_in))
+    directories = open_directories(settings, database)
     entitlements = Entitlements(database)
     keys = KeyRing(database, settings)
     audit = CountedAuditLog(database, metrics)
     return Parts(
         settings=settings,
         database=database,
-        directories={local.name: local},
+        directories=directories.by_name,
+        realms=directories.realms,
         sessions=Sessions(database, settings.session),
         throttle=Throttle(database, settings.sign_in),
         entitlements=entitlements,

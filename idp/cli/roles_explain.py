@@ -49,7 +49,7 @@ def explain(
     """
     circumstances = circumstances_of(factor, from_address)
     database = open_database(context)
-    person = person_named(context, database, username, people_file)
+    person = person_named(context, username, people_file)
     ruleset = Entitlements(database).current()
     grants = evaluate(ruleset, person, circumstances)
     outcomes = explain_rules(ruleset, person, circumstances)
@@ -75,7 +75,7 @@ def who(
     people_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Name the people who get a role, and by which rule: local ones, or those of a file.
+    """Name the people of all directories who get a role, and by which rule.
 
     \b
     Examples:
@@ -105,7 +105,7 @@ def who(
         nobody = False
         click.echo(printable(f"{username} ({display_name}) by rule {rule}"))
     if nobody:
-        whom = f"Nobody in {people_file}" if people_file else "Nobody of the local directory"
+        whom = f"Nobody in {people_file}" if people_file else "Nobody"
         click.echo(f"{whom} gets {role}.", err=True)
 
 

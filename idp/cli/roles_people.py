@@ -1,4 +1,4 @@
-"""Whose roles a command looks at: the local directory's people, or those of a file."""
+"""Whose roles a command looks at: the people of all directories, or those of a file."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from typing import Any, TypeVar
 import click
 from sqlalchemy import func, select
 
-from idp.cli.context import settings_from
+from idp.cli.context import directories_of, settings_from
 from idp.cli.progress import progress_bar
 from idp.db.engine import Database
 from idp.db.models import LocalUserRow
-from idp.directory.local import LocalDirectory, NoSuchUser
-from idp.directory.passwords import Passwords
+from idp.directory.local import NoSuchUser
 from idp.directory.person import Person
 from idp.directory.person_json import BadPersonDocument, person_from_json
 from idp.entitlements.directory_scope import DirectoryKind
@@ -33,7 +32,7 @@ people_option = click.option(
     "people_file",
     metavar="FILE",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Look at the people of a file that `idp directory sync` wrote, not at the local ones.",
+    help="Look at the people of a file that `idp directory sync` wrote, not at the directories'.",
 )
 
 
@@ -41,18 +40,18 @@ class BadPeopleFile(IdpError):
     """A file of people has a line that is none."""
 
 
-def configured_directories(_settings: Settings) -> dict[str, DirectoryKind]:
+def configured_directories(settings: Settings) -> dict[str, DirectoryKind]:
     """The directories by name, as rules may name them."""
-    return {"local": "local"}
+    return {each.name: each.kind for each in settings.directories}
 
 
 def everyone(context: click.Context, database: Database, file: Path | None) -> Iterator[Person]:
-    """All people of the file, or all enabled ones of the local directory; with progress.
+    """All people of the file, or all enabled ones of every directory; with progress.
 
-    Raises BadPeopleFile, also half-way through the file.
+    Raises BadPeopleFile, also half-way through the file, and DirectoryUnavailable.
     """
-    people = people_of(file) if file else _local(context, database).people()
-    total = _lines(file) if file else _local_total(database)
+    people = people_of(file) if file else directories_of(context).people()
+    total = _lines(file) if file else _total(context, database)
     with progress_bar() as progress:
         count = 0
         for count, person in enumerate(people, start=1):
@@ -62,16 +61,14 @@ def everyone(context: click.Context, database: Database, file: Path | None) -> I
         progress(STEP, count, total)
 
 
-def person_named(
-    context: click.Context, database: Database, username: str, file: Path | None
-) -> Person:
-    """The person of that user name. Raises NoSuchUser, BadPeopleFile."""
+def person_named(context: click.Context, username: str, file: Path | None) -> Person:
+    """The person of that user name. Raises NoSuchUser, BadPeopleFile, DirectoryUnavailable."""
     if file is None:
-        person = _local(context, database).find_by_name(username)
+        person = directories_of(context).find_by_name(username)
         if person is None:
             raise NoSuchUser(
-                f"There is no enabled local user {username[:128]!r}.",
-                "See the names with: idp user list",
+                f"No directory has an enabled user {username[:128]!r}.",
+                "See what a directory says of them with: idp directory show NAME",
             )
         return person
     key = name_key(username)
@@ -104,7 +101,10 @@ def _read(line: bytes, number: int, file: Path) -> Person:
     if len(line) > LONGEST_LINE:
         raise BadPeopleFile(f"{file} has a line {number} of more than {LONGEST_LINE:,} bytes.")
     try:
-        return person_from_json(json.loads(line))
+        document = json.loads(line)
+        if isinstance(document, dict):
+            document.pop("roles", None)  # those of the day when it was written
+        return person_from_json(document)
     except BadPersonDocument as problem:
         reason = problem.message.removeprefix("The stored person can't be read: ").rstrip(".")
     except (ValueError, RecursionError):
@@ -120,12 +120,11 @@ def _lines(file: Path) -> int:
         return sum(block.count(b"\n") for block in iter(lambda: opened.read(1 << 20), b""))
 
 
-def _local_total(database: Database) -> int | None:
+def _total(context: click.Context, database: Database) -> int | None:
+    """How many people there are, if our own database is the only directory."""
+    if any(each.kind != "local" for each in settings_from(context).directories):
+        return None
     with database.reading() as session:
         return session.scalar(
             select(func.count()).select_from(LocalUserRow).where(LocalUserRow.disabled_at.is_(None))
         )
-
-
-def _local(context: click.Context, database: Database) -> LocalDirectory:
-    return LocalDirectory(database, Passwords(settings_from(context).sign_in))

@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -18,6 +18,7 @@ from pydantic_settings import (
 from idp.errors import IdpError
 from idp.settings.aws import AwsSettings, NameIdFormat, SamlSettings, SignatureDigest
 from idp.settings.custody import KmsSettings, Pkcs11Settings
+from idp.settings.directories import LOCAL, DirectorySettings, checked_together
 from idp.settings.keys import KeySettings
 from idp.settings.section import Section
 from idp.settings.server import AuditSettings, DatabaseSettings, LogSettings, ServerSettings
@@ -28,6 +29,7 @@ __all__ = [
     "AuditSettings",
     "AwsSettings",
     "DatabaseSettings",
+    "DirectorySettings",
     "KeySettings",
     "KmsSettings",
     "LogSettings",
@@ -75,6 +77,9 @@ class Settings(BaseSettings):
     service_providers: tuple[ServiceProviderSettings, ...] = Field(
         (), description="Those other than AWS that fetch our metadata by URL."
     )
+    directories: Annotated[
+        tuple[DirectorySettings, ...], Field(min_length=1), AfterValidator(checked_together)
+    ] = (LOCAL,)
     demo_people: tuple[tuple[str, str, str], ...] = Field(
         (), description="Shown below the sign-in form: user name, password, what it shows."
     )
