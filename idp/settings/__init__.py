@@ -6,6 +6,7 @@ import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_settings import (
@@ -17,6 +18,7 @@ from pydantic_settings import (
 
 from idp.errors import IdpError
 from idp.settings.aws import AwsSettings, NameIdFormat, SamlSettings, SignatureDigest
+from idp.settings.kerberos import KerberosSettings
 from idp.settings.keys import KeySettings
 from idp.settings.section import Section
 from idp.settings.server import AuditSettings, DatabaseSettings, LogSettings, ServerSettings
@@ -26,6 +28,7 @@ __all__ = [
     "AuditSettings",
     "AwsSettings",
     "DatabaseSettings",
+    "KerberosSettings",
     "KeySettings",
     "LogSettings",
     "NameIdFormat",
@@ -63,6 +66,7 @@ class Settings(BaseSettings):
     keys: KeySettings = KeySettings()
     session: SessionSettings = SessionSettings()
     sign_in: SignInSettings = SignInSettings()
+    kerberos: KerberosSettings = KerberosSettings()
     saml: SamlSettings = SamlSettings()
     aws: AwsSettings = AwsSettings()
     audit: AuditSettings = AuditSettings()
@@ -78,6 +82,20 @@ class Settings(BaseSettings):
                 "session.idle_minutes should not be longer than session.absolute_hours"
             )
         return self
+
+    @model_validator(mode="after")
+    def _tickets_over_tls(self) -> Settings:
+        if self.kerberos.keytab and not (self.server.secure or self.server.is_loopback):
+            raise ValueError(
+                "kerberos needs an https server.base_url: over plain HTTP others could read the "
+                "cookie of a session that a ticket opened (RFC 4559 section 6)"
+            )
+        return self
+
+    @property
+    def service_principal(self) -> str:
+        """The Kerberos service's name without its realm: as set, or HTTP/ and our host."""
+        return self.kerberos.service_principal or f"HTTP/{urlsplit(self.server.base_url).hostname}"
 
     @property
     def entity_id(self) -> str:

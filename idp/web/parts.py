@@ -15,6 +15,7 @@ from idp.entitlements.store import Entitlements
 from idp.keys.ring import KeyRing
 from idp.settings import Settings
 from idp.signin.browser import BrowserTokens
+from idp.signin.negotiate import Kerberos
 from idp.signin.sessions import Sessions
 from idp.signin.throttle import Throttle
 from idp.sso.handover import Handover
@@ -36,6 +37,7 @@ class Parts:
     browser_tokens: BrowserTokens
     now: Callable[[], datetime]
     demo_people: tuple[tuple[str, str, str], ...] = ()
+    kerberos: Kerberos | None = None
 
 
 def parts() -> Parts:

@@ -7,7 +7,7 @@ from typing import Any
 
 import ldap3
 
-from tests.servers.samba import NETBIOS, PASSWORD, SUFFIX, Controller, coded
+from tests.servers.samba import NETBIOS, PASSWORD, SUFFIX, Administrator, Controller, coded
 
 PEOPLE = f"OU=People,{SUFFIX}"
 GROUPS = f"OU=Groups,{SUFFIX}"
@@ -71,7 +71,7 @@ def people_and_groups(controller: Controller) -> None:
     controller.expire_password(EXPIRED.dn)
 
 
-def add_person(connection: ldap3.Connection, someone: Someone) -> str:
+def add_person(connection: Administrator, someone: Someone) -> str:
     """Add an account with the common password; gives its DN."""
     attributes = {
         "sAMAccountName": someone.account,
@@ -89,7 +89,7 @@ def add_person(connection: ldap3.Connection, someone: Someone) -> str:
     return someone.dn
 
 
-def add_group(connection: ldap3.Connection, cn: str, *members: str, kind: int = GLOBAL) -> str:
+def add_group(connection: Administrator, cn: str, *members: str, kind: int = GLOBAL) -> str:
     """Add a group; gives its DN."""
     dn = f"CN={cn},{GROUPS}"
     account = cn.replace("\\", "").replace(",", "").replace("*", "")
@@ -98,7 +98,7 @@ def add_group(connection: ldap3.Connection, cn: str, *members: str, kind: int = 
     return dn
 
 
-def make_primary(connection: ldap3.Connection, group: str, person: str) -> None:
+def make_primary(connection: Administrator, group: str, person: str) -> None:
     """Make a group the primary one of its member, who then vanishes from its members."""
     connection.search(group, "(objectClass=*)", ldap3.BASE, attributes=["objectSid"])
     sid: bytes = connection.response[0]["raw_attributes"]["objectSid"][0]
@@ -106,7 +106,7 @@ def make_primary(connection: ldap3.Connection, group: str, person: str) -> None:
     connection.modify(person, {"primaryGroupID": [(ldap3.MODIFY_REPLACE, [str(number)])]})
 
 
-def _never_lock_out(connection: ldap3.Connection, dn: str) -> None:
+def _never_lock_out(connection: Administrator, dn: str) -> None:
     settings = {
         "msDS-PasswordSettingsPrecedence": "1",
         "msDS-PasswordReversibleEncryptionEnabled": "FALSE",

@@ -31,6 +31,8 @@ ADMINISTRATOR_PASSWORD = "Adm1n-Passw0rd"
 PASSWORD = "Passw0rd!"
 PATIENCE = 60.0  # seconds; only a broken server needs them
 PROGRAMS = ("samba-tool", "kinit", "ldbmodify")
+# types-ldap3 leaves its methods without types.
+Administrator = Any
 
 _SMB_CONF = """[global]
 	netbios name = DC1
@@ -192,7 +194,7 @@ class Controller:
             self._process.send_signal(signal.SIGCONT)
 
     @contextmanager
-    def administrator(self) -> Iterator[ldap3.Connection]:
+    def administrator(self) -> Iterator[Administrator]:
         """A connection of the domain's administrator, which raises what the server refuses."""
         tls = ldap3.Tls(validate=ssl.CERT_REQUIRED, ca_certs_file=str(self.authority.file))
         server = ldap3.Server(self.url, get_info=ldap3.NONE, tls=tls, connect_timeout=20)
@@ -265,7 +267,8 @@ _LONG_AGO = 131000000000000000  # in 2016, as Windows counts
 def free_address() -> str:
     """An address of loopback on which nobody has a directory."""
     while True:
-        address = f"127.{88 + secrets.randbelow(100)}.{secrets.randbelow(256)}.{10 + secrets.randbelow(240)}"
+        parts = (88 + secrets.randbelow(100), secrets.randbelow(256), 10 + secrets.randbelow(240))
+        address = ".".join(map(str, (127, *parts)))
         if not _answers(address, 636):
             return address
 

@@ -1,0 +1,84 @@
+"""The domain corp.test, its controllers, and what Kerberos needs."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.active_directory.corp import people_and_groups
+from tests.conftest import require_program
+from tests.servers.samba import PROGRAMS, Controller, Domain
+
+HOST = "idp.localhost"
+SERVICE = f"HTTP/{HOST}"
+OTHER_SERVICE = "HTTP/other.localhost"
+_MAKE_TOKEN = """
+import sys, gssapi
+name = gssapi.Name(sys.argv[1], gssapi.NameType.kerberos_principal)
+spnego = gssapi.OID.from_int_seq("1.3.6.1.5.5.2")
+context = gssapi.SecurityContext(name=name, usage="initiate", mech=spnego)
+sys.stdout.buffer.write(context.step())
+"""
+
+Token = Callable[..., bytes]
+
+
+def leave_out(reason: str) -> None:
+    """Skip the test, but not in CI."""
+    if os.environ.get("CI"):
+        pytest.fail(f"{reason}, and in CI nothing is left out")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def domain() -> Iterator[Domain]:
+    for program in PROGRAMS:
+        require_program("Samba and Kerberos", program)
+    require_program("Samba", "/usr/sbin/samba")
+    if os.geteuid() != 0:
+        leave_out("a domain controller needs root, for the ports of LDAP and Kerberos")
+    made = Domain()
+    try:
+        made.fill(people_and_groups)
+        yield made
+    finally:
+        made.remove()
+
+
+@pytest.fixture(scope="session")
+def controller(domain: Domain) -> Iterator[Controller]:
+    """The controller that most tests ask."""
+    with domain.controller() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def keytab(controller: Controller) -> Path:
+    """Keys of the identity provider's service, and of another one of this machine."""
+    if importlib.util.find_spec("gssapi") is None:
+        leave_out("python-gssapi is not there; tests/prepare.sh installs it where it can")
+    require_program("curl", "curl")
+    own = controller.service("svc-idp", SERVICE)
+    other = controller.service("svc-other", OTHER_SERVICE)
+    with own.open("ab") as both:
+        both.write(other.read_bytes()[2:])  # without the file's version
+    return own
+
+
+@pytest.fixture
+def token_of(controller: Controller, keytab: Path, tmp_path: Path) -> Token:
+    """A function that signs somebody in to the domain and makes a browser's token for a service."""
+
+    def make(username: str, service: str = SERVICE) -> bytes:
+        tickets = tmp_path / username.replace("@", "-at-")
+        environment = controller.sign_in(username, tickets)
+        command = [sys.executable, "-c", _MAKE_TOKEN, f"{service}@CORP.TEST"]
+        return subprocess.run(command, env=environment, check=True, capture_output=True).stdout
+
+    return make
