@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -18,6 +18,7 @@ from pydantic_settings import (
 
 from idp.errors import IdpError
 from idp.settings.aws import AwsSettings, NameIdFormat, SamlSettings, SignatureDigest
+from idp.settings.directories import LOCAL, DirectorySettings, checked_together
 from idp.settings.kerberos import KerberosSettings
 from idp.settings.keys import KeySettings
 from idp.settings.section import Section
@@ -28,6 +29,7 @@ __all__ = [
     "AuditSettings",
     "AwsSettings",
     "DatabaseSettings",
+    "DirectorySettings",
     "KerberosSettings",
     "KeySettings",
     "LogSettings",
@@ -71,6 +73,9 @@ class Settings(BaseSettings):
     aws: AwsSettings = AwsSettings()
     audit: AuditSettings = AuditSettings()
     log: LogSettings = LogSettings()
+    directories: Annotated[
+        tuple[DirectorySettings, ...], Field(min_length=1), AfterValidator(checked_together)
+    ] = (LOCAL,)
     demo_people: tuple[tuple[str, str, str], ...] = Field(
         (), description="Shown below the sign-in form: user name, password, what it shows."
     )
