@@ -132,7 +132,8 @@ def make_company(
     now: datetime,
     *,
     people: Sequence[tuple[str, Sequence[str], dict[str, tuple[str, ...]]]] = (),
-    **sections: dict[str, object],
+    rules: bytes = RULES,
+    **sections: object,
 ) -> Company:
     """A company with three AWS accounts; `sections` override settings, like aws={...}."""
     settings = Settings.model_validate(
@@ -150,7 +151,7 @@ def make_company(
         generate_key(session, settings.keys.folder, bits=2048, common_name="test", now=now, days=30)
         for account in ACCOUNTS:
             save_account(session, account)
-        apply_rules(session, parse_rules(RULES, Accounts(ACCOUNTS)))
+        apply_rules(session, parse_rules(rules, Accounts(ACCOUNTS)))
         certificate = active_key(session).certificate
     directory = LocalDirectory(database, Passwords(settings.sign_in))
     department = {"department": ("Platform",)}

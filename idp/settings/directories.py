@@ -12,6 +12,7 @@ from idp.settings.section import Section
 
 DirectoryKind = Literal["local", "ldap", "active_directory"]
 TlsMode = Literal["ldaps", "starttls", "none"]
+NestedGroups = Literal["token", "chain"]
 Preset = Literal["inetOrgPerson", "active_directory"]
 GroupSource = Literal["groupOfNames", "groupOfUniqueNames", "posixGroup", "memberOf"]
 
@@ -118,6 +119,12 @@ class DirectorySettings(Section):
     )
     most_groups: int = Field(
         2000, ge=1, le=20_000, description="Someone in more groups than this can't sign in."
+    )
+    nested_groups: NestedGroups = Field(
+        "token", description="Active Directory: read tokenGroups, or ask by the rule in chain."
+    )
+    global_catalogue: bool = Field(
+        False, description="Active Directory: ask the catalogue of the whole forest."
     )
     timeout_seconds: float = Field(
         2.0, ge=0.2, le=30, description="How long one server may take to connect, or to answer."

@@ -6,14 +6,19 @@ import importlib.util
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.active_directory.corp import people_and_groups
+from idp.directory.active_directory.controllers import Controllers
+from idp.directory.active_directory.directory import ActiveDirectory
+from idp.settings.directories import DirectorySettings
+from tests.active_directory.corp import READER, people_and_groups
 from tests.conftest import require_program
-from tests.servers.samba import PROGRAMS, Controller, Domain
+from tests.servers.samba import PASSWORD, PROGRAMS, SUFFIX, Controller, Domain
 
 HOST = "idp.localhost"
 SERVICE = f"HTTP/{HOST}"
@@ -27,6 +32,7 @@ sys.stdout.buffer.write(context.step())
 """
 
 Token = Callable[..., bytes]
+Open = Callable[..., ActiveDirectory]
 
 
 def leave_out(reason: str) -> None:
@@ -69,6 +75,53 @@ def keytab(controller: Controller) -> Path:
     with own.open("ab") as both:
         both.write(other.read_bytes()[2:])  # without the file's version
     return own
+
+
+def directory_table(
+    controllers: Controller | Sequence[Controller], folder: Path, **more: Any
+) -> dict[str, Any]:
+    """The table of [[directories]] for corp.test; its secret goes into `folder`."""
+    listed = [controllers] if isinstance(controllers, Controller) else list(controllers)
+    secret = folder / "reader-password"
+    secret.touch(mode=0o600)
+    secret.write_text(f"{PASSWORD}\n")
+    table = {
+        "name": "corp",
+        "kind": "active_directory",
+        "servers": [controller.address for controller in listed],
+        "ca_file": str(listed[0].authority.file),
+        "realms": ["corp.test", "CORP"],
+        "base_dn": SUFFIX,
+        "bind_dn": f"{READER}@corp.test",
+        "bind_password_file": str(secret),
+    }
+    return {**table, **more}
+
+
+@pytest.fixture
+def open_corp(tmp_path: Path) -> Iterator[Open]:
+    """A function that opens the directory of some controllers, with settings of one's own."""
+    opened = []
+
+    def open_one(
+        controllers: Controller | Sequence[Controller],
+        sleep: Callable[[float], None] = lambda _seconds: None,
+        **more: Any,
+    ) -> ActiveDirectory:
+        settings = DirectorySettings.model_validate(directory_table(controllers, tmp_path, **more))
+        asked = Controllers(settings)
+        opened.append(asked)
+        return ActiveDirectory(settings, asked, lambda: datetime.now(UTC), sleep)
+
+    yield open_one
+    for asked in opened:
+        asked.close()
+
+
+@pytest.fixture
+def corp(controller: Controller, open_corp: Open) -> ActiveDirectory:
+    """The directory as most companies would set it up."""
+    return open_corp(controller)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import ssl
 import subprocess
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -206,7 +207,9 @@ class Controller:
             receive_timeout=20,
             auto_referrals=False,
         )
-        connection.bind()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "ssl.match_hostname", DeprecationWarning)
+            connection.bind()
         try:
             yield connection
         finally:
@@ -220,13 +223,16 @@ class Controller:
             )
 
     def expire_password(self, dn: str) -> None:
-        """Make a password expired now.
+        """Make a password expired now; nobody may write pwdLastSet but for "must change"."""
+        self.force(dn, "pwdLastSet", str(_LONG_AGO))
 
-        Active Directory lets nobody write pwdLastSet but for "now" and "must change", so this
-        writes below the modules that see to it; the running server takes it.
+    def force(self, dn: str, attribute: str, value: str) -> None:
+        """Write what Active Directory would refuse: below the modules that see to its rules.
+
+        The running server takes it.
         """
         partition = self.folder / "private" / "sam.ldb.d" / f"{SUFFIX.upper()}.ldb"
-        change = f"dn: {dn}\nchangetype: modify\nreplace: pwdLastSet\npwdLastSet: {_LONG_AGO}\n"
+        change = f"dn: {dn}\nchangetype: modify\nreplace: {attribute}\n{attribute}: {value}\n"
         _run(["ldbmodify", "-H", str(partition)], change)
 
     def tool(self, *arguments: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 _DISABLED = 0x2  # userAccountControl, [MS-ADTS] 2.2.16
@@ -20,7 +21,7 @@ STATE_ATTRIBUTES = (
     "logonHours",
 )
 
-Values = dict[str, list[bytes]]
+Values = Mapping[str, Sequence[bytes]]
 
 
 def refusal(entry: Values, now: datetime) -> str:
