@@ -14,12 +14,15 @@ from idp.audit.log import utc_now
 from idp.db import schema
 from idp.db.engine import Database
 from idp.db.secrets import shared_secret
+from idp.directory.active_directory.directory import ActiveDirectory
+from idp.directory.interface import Directory
 from idp.directory.local import LocalDirectory
 from idp.directory.passwords import Passwords
 from idp.entitlements.store import Entitlements
 from idp.keys.ring import KeyRing
 from idp.settings import Settings, load_settings
 from idp.signin.browser import BrowserTokens
+from idp.signin.negotiate import open_kerberos
 from idp.signin.sessions import Sessions
 from idp.signin.throttle import Throttle
 from idp.telemetry.counting import CountedAuditLog, TimedHandover
@@ -72,10 +75,13 @@ def compose(settings: Settings, database: Database, metrics: Metrics) -> Parts:
     entitlements = Entitlements(database)
     keys = KeyRing(database)
     audit = CountedAuditLog(database, metrics)
+    directories: dict[str, Directory] = {}
+    for each in settings.directories:
+        directories[each.name] = ActiveDirectory(each) if each.kind != "local" else local
     return Parts(
         settings=settings,
         database=database,
-        directories={local.name: local},
+        directories=directories,
         sessions=Sessions(database, settings.session),
         throttle=Throttle(database, settings.sign_in),
         entitlements=entitlements,
@@ -85,6 +91,7 @@ def compose(settings: Settings, database: Database, metrics: Metrics) -> Parts:
         browser_tokens=BrowserTokens(shared_secret(database, "browser tokens")),
         now=utc_now,
         demo_people=settings.demo_people,
+        kerberos=open_kerberos(settings, directories),
     )
 
 

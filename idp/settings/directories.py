@@ -141,7 +141,10 @@ class DirectorySettings(Section):
     def _whole(self) -> DirectorySettings:
         if self.kind == "local":
             return self
-        if bool(self.servers) == bool(self.srv_record):
+        found_by_domain = self.kind == "active_directory" and "dc=" in self.base_dn.lower()
+        if self.servers and self.srv_record:
+            raise ValueError(f"{self.name}: set either servers or srv_record")
+        if not self.servers and not self.srv_record and not found_by_domain:
             raise ValueError(f"{self.name}: set either servers or srv_record")
         if not self.base_dn and not self.user_base_dn:
             raise ValueError(f"{self.name}: set base_dn")

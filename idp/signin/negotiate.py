@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from idp.audit.text import printable
+from idp.directory.active_directory.directory import ActiveDirectory
 from idp.directory.interface import Authentication, DirectoryUnavailable
 from idp.directory.kerberos.acceptor import TicketAcceptor, TicketRefused
 from idp.directory.kerberos.ticket import Ticket
 from idp.directory.usernames import LONGEST
 from idp.errors import IdpError
+from idp.settings import Settings, SettingsError
 from idp.settings.kerberos import Network
 from idp.signin.journey import Record
 from idp.signin.sessions import Sessions, SignedIn
@@ -59,6 +62,30 @@ class TicketSignIn:
     token: str
     signed_in: SignedIn
     answer: bytes
+
+
+def open_kerberos(settings: Settings, directories: Mapping[str, object]) -> Kerberos | None:
+    """What the settings say of Kerberos; None if nothing.
+
+    Raises SettingsError, KerberosUnusable or KeytabUnusable, so that a server that was told to
+    take tickets does not start without.
+    """
+    own = settings.kerberos
+    if own.keytab is None:
+        return None
+    directory = directories.get(own.directory)
+    if not isinstance(directory, ActiveDirectory):
+        raise SettingsError(
+            f"kerberos.directory is {own.directory!r}, which is no Active Directory of ours.",
+            'Name one of [[directories]] that has kind = "active_directory".',
+        )
+    acceptor = TicketAcceptor(
+        own.keytab,
+        settings.service_principal,
+        own.realm,
+        settings.data_folder / "kerberos.rcache",
+    )
+    return Kerberos(acceptor, directory, own.within)
 
 
 def sign_in_with_ticket(

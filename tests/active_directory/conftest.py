@@ -7,13 +7,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from idp.directory.active_directory.controllers import Controllers
 from idp.directory.active_directory.directory import ActiveDirectory
 from idp.settings.directories import DirectorySettings
 from tests.active_directory.corp import READER, people_and_groups
@@ -109,13 +107,13 @@ def open_corp(tmp_path: Path) -> Iterator[Open]:
         **more: Any,
     ) -> ActiveDirectory:
         settings = DirectorySettings.model_validate(directory_table(controllers, tmp_path, **more))
-        asked = Controllers(settings)
-        opened.append(asked)
-        return ActiveDirectory(settings, asked, lambda: datetime.now(UTC), sleep)
+        directory = ActiveDirectory(settings, sleep=sleep)
+        opened.append(directory)
+        return directory
 
     yield open_one
-    for asked in opened:
-        asked.close()
+    for directory in opened:
+        directory.close()
 
 
 @pytest.fixture

@@ -6,33 +6,44 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import TypeVar
 
 from idp.directory.active_directory import account
-from idp.directory.active_directory.controllers import Controllers
+from idp.directory.active_directory.controllers import listed_controllers
 from idp.directory.active_directory.even import EvenRefusals
-from idp.directory.active_directory.groups import GroupReader, GroupsUnreadable, domain_of
+from idp.directory.active_directory.groups import GroupReader, GroupsUnreadable, domain_of, paths
 from idp.directory.active_directory.identifiers import BadIdentifier, guid_bytes, sid_text
 from idp.directory.active_directory.names import (
+    IS_PERSON,
     filter_for,
     filter_for_guid,
     filter_for_principal,
 )
-from idp.directory.active_directory.profile import person_of, wanted_attributes
 from idp.directory.active_directory.refusals import reason_of
 from idp.directory.interface import Authentication, DirectoryUnavailable
 from idp.directory.kerberos.ticket import Ticket
-from idp.directory.ldap.connection import Connection
-from idp.directory.ldap.failure import NoServer, Refused
-from idp.directory.ldap.search import Entry, TooManyEntries, find
-from idp.directory.person import Group, Person
+from idp.directory.ldap.attributes import UnusableEntry, attribute_map
+from idp.directory.ldap.client import Client
+from idp.directory.ldap.connection import Answer, Connection
+from idp.directory.ldap.openldap import Seen
+from idp.directory.ldap.search import Entry, TooManyEntries, all_of, find, pages
+from idp.directory.person import Person
 from idp.settings.directories import DirectorySettings
 
 log = logging.getLogger("idp.directory")
 
+T = TypeVar("T")
+
 _INVALID_CREDENTIALS = 49
 _LONGEST_PASSWORD = 1024  # bytes; Windows takes 256 characters
+_SECONDS_FOR_A_PAGE = 60.0  # of everybody, for whom nobody waits at a form
+_IDENTITY = ("objectSid", "primaryGroupID", "memberOf")
+
+
+def utc_now() -> datetime:
+    """The time of day."""
+    return datetime.now(UTC)
 
 
 class ActiveDirectory:
@@ -41,18 +52,24 @@ class ActiveDirectory:
     def __init__(
         self,
         settings: DirectorySettings,
-        controllers: Controllers,
-        now: Callable[[], datetime],
+        client: Client | None = None,
+        now: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.name = settings.name
+        settings = settings.model_copy(update={"preset": "active_directory"})
+        self.client = client or Client(settings, listed_controllers(settings))
         self._settings = settings
-        self._controllers = controllers
         self._now = now
         self._even = EvenRefusals(sleep)
-        self._people = settings.user_base_dn or settings.base_dn
-        self._groups = settings.group_base_dn or domain_of(self._people) or self._people
-        self._attributes = wanted_attributes(settings)
+        self._map = attribute_map(settings)
+        self._wanted = [*self._map.wanted(), *_IDENTITY, *account.STATE_ATTRIBUTES]
+        self._base = settings.user_base_dn or settings.base_dn
+        self._groups = GroupReader(
+            settings.nested_groups,
+            settings.group_base_dn or domain_of(self._base) or self._base,
+            settings.most_groups,
+        )
 
     def authenticate(self, username: str, password: str) -> Authentication:
         """Find the one entry of a name, then sign on to a controller with its DN.
@@ -64,21 +81,19 @@ class ActiveDirectory:
         if secret is None:
             return Authentication(None, "wrong_password")
         began = time.monotonic()
-        with self._available():
-            found = self._by_filter(filter_for(username, self._settings.realms))
-            if isinstance(found, str):
-                # Nobody is asked for, with a password of nobody's: the time is what counts.
-                nobody = f"CN={secrets.token_hex(12)},{self._people}"
-                self._controllers.sign_on(nobody, secrets.token_hex(12).encode())
-                self._even.unknown(time.monotonic() - began)
-                return Authentication(None, found)
-            answer = self._controllers.sign_on(found.dn, secret)
-            if answer.code == _INVALID_CREDENTIALS:
-                self._even.known(time.monotonic() - began)
-                return Authentication(None, reason_of(answer.message))
-            if answer.code:
-                raise Refused(answer.code, answer.description, answer.message)
-            return self._admitted(found)
+        entry, reason = self._one(filter_for(username, self._settings.realms))
+        if entry is None:
+            # Nobody is asked for, with a password of nobody's: the time is what counts.
+            nobody = f"CN={secrets.token_hex(12)},{self._base}"
+            self.client.check_password(nobody, secrets.token_hex(12).encode())
+            self._even.unknown(time.monotonic() - began)
+            return Authentication(None, reason)
+        own_name = entry.text("sAMAccountName") or ""
+        refusal = self._refusal(self.client.check_password(entry.dn, secret))
+        if refusal:
+            self._even.known(time.monotonic() - began)
+            return Authentication(None, refusal, own_name)
+        return self._admitted(entry)
 
     def authenticate_ticket(self, ticket: Ticket) -> Authentication:
         """The holder of a Kerberos ticket, if the account may be used now.
@@ -87,14 +102,13 @@ class ActiveDirectory:
         been given to somebody else since the ticket was issued.
         """
         condition = filter_for_principal(ticket.name, ticket.realm, self._settings.realms)
-        with self._available():
-            found = self._by_filter(condition)
-            if isinstance(found, str):
-                return Authentication(None, found)
-            sid = found.raw("objectSid")
-            if ticket.sid is not None and (sid is None or sid_text(sid) != ticket.sid):
-                return Authentication(None, "kerberos_other_account")
-            return self._admitted(found)
+        entry, reason = self._one(condition)
+        if entry is None:
+            return Authentication(None, reason)
+        sid = entry.raw("objectSid")
+        if ticket.sid is not None and (sid is None or sid_text(sid) != ticket.sid):
+            return Authentication(None, "kerberos_other_account")
+        return self._admitted(entry)
 
     def find(self, directory_id: str) -> Person | None:
         """The person as they are now; None if gone, or not to sign in now for any reason."""
@@ -105,56 +119,100 @@ class ActiveDirectory:
         """The same by any name that signs the person in."""
         return self._found(filter_for(username, self._settings.realms))
 
+    def people(self) -> Iterator[Person]:
+        """Everyone who may sign in now, in constant memory. Raises DirectoryUnavailable.
+
+        Their groups are asked for one by one, as a sign-in does, since no other way says the same.
+        """
+
+        def read(connection: Connection) -> Iterator[Entry]:
+            condition = self._condition(IS_PERSON)
+            size = self._settings.page_size
+            yield from pages(
+                connection,
+                self._base,
+                condition,
+                self._wanted,
+                page_size=size,
+                seconds=_SECONDS_FOR_A_PAGE,
+            )
+
+        for entry in self.client.stream(read):
+            person = self._admitted(entry).person
+            if person is not None:
+                yield person
+
+    def see(self, username: str) -> Seen | None:
+        """What we see of somebody, enabled or not, with the way by which each group came.
+
+        Raises DirectoryUnavailable, UnusableEntry.
+        """
+        entry, _ = self._one(filter_for(username, self._settings.realms))
+        if entry is None:
+            return None
+        found = self._read(lambda connection: self._groups.groups(connection, entry))
+        memberships = paths(entry, found, self._settings.most_groups)
+        person = self._map.person(entry, self.name, [each.group for each in found])
+        disabled = bool(account.refusal(entry.values, self._now()))
+        return Seen(person, entry.dn, disabled, tuple(memberships))
+
+    def close(self) -> None:
+        """Close every connection that lies idle."""
+        self.client.close()
+
     def _found(self, condition: str | None) -> Person | None:
-        with self._available():
-            entry = self._by_filter(condition)
-            return None if isinstance(entry, str) else self._admitted(entry).person
+        entry, _ = self._one(condition)
+        return self._admitted(entry).person if entry else None
 
-    def _by_filter(self, condition: str | None) -> Entry | str:
-        """The one entry that matches, or the word for why there is none."""
+    def _one(self, condition: str | None) -> tuple[Entry | None, str]:
+        """The one entry that matches, or None and the word for why there is none."""
         if condition is None:
-            return "unknown_user"
-
-        def work(connection: Connection) -> list[Entry]:
-            return find(connection, self._people, condition, self._attributes, most=1)
-
+            return None, "unknown_user"
+        whole = self._condition(condition)
         try:
-            entries = self._controllers.run(work)
+            found = self.client.ask(lambda c: find(c, self._base, whole, self._wanted, most=1))
         except TooManyEntries:
-            return "ambiguous"
-        return entries[0] if entries else "unknown_user"
+            log.warning("a name belongs to several entries", extra={"directory": self.name})
+            return None, "ambiguous"
+        return (found[0], "") if found else (None, "unknown_user")
+
+    def _condition(self, condition: str) -> str:
+        return all_of((condition, self._settings.user_filter))
 
     def _admitted(self, entry: Entry) -> Authentication:
+        """The person of an entry, with all groups, unless the account may not be used now."""
+        own_name = entry.text("sAMAccountName") or ""
         reason = account.refusal(entry.values, self._now())
-        return Authentication(None if reason else self._person(entry), reason)
-
-    def _person(self, entry: Entry) -> Person:
-        def work(connection: Connection) -> tuple[Group, ...]:
-            reader = GroupReader(connection, self._groups, self._settings.most_groups)
-            if self._settings.nested_groups == "chain":
-                return reader.in_chain(entry)
-            return reader.by_token(entry)
-
-        return person_of(entry, self._controllers.run(work), self._settings)
-
-    @contextmanager
-    def _available(self) -> Iterator[None]:
-        """Turn whatever keeps us from an answer into DirectoryUnavailable."""
+        if reason:
+            return Authentication(None, reason, own_name)
+        groups = self._read(lambda connection: self._groups.groups(connection, entry))
         try:
-            yield
-        except NoServer as problem:
-            reason, detail = "none of its controllers can be used", str(problem.last or problem)
-        except TooManyEntries:
-            reason, detail = "somebody is in too many groups", "most_groups is too small"
+            person = self._map.person(entry, self.name, [each.group for each in groups])
+        except UnusableEntry as problem:
+            fields = {"directory": self.name, "dn": entry.dn, "reason": str(problem)}
+            log.warning("an entry can't be a person", extra=fields)
+            return Authentication(None, "unusable_entry", own_name)
+        return Authentication(person, "", own_name)
+
+    def _read(self, work: Callable[[Connection], T]) -> T:
+        try:
+            return self.client.ask(work)
         except GroupsUnreadable:
-            reason = "groups can't be read"
-            detail = "tokenGroups is empty: see Windows Authorization Access Group"
-        except (Refused, BadIdentifier) as problem:
-            reason, detail = "its answer can't be used", str(problem)
-        else:
-            return
-        log.error("a directory can't be used", extra={"directory": self.name, "reason": detail})
-        raise DirectoryUnavailable(self.name, reason)
+            detail = "tokenGroups is empty: put bind_dn into Windows Authorization Access Group"
+        except BadIdentifier as problem:
+            detail = str(problem)
+        log.error("groups can't be read", extra={"directory": self.name, "detail": detail})
+        raise DirectoryUnavailable(self.name, "groups can't be read")
+
+    def _refusal(self, answer: Answer) -> str:
+        """The word for a controller's no; "" if it said yes. Raises DirectoryUnavailable."""
+        if answer.code == 0:
+            return ""
+        if answer.code == _INVALID_CREDENTIALS:
+            return reason_of(answer.message)
+        detail = f"{answer.description} ({answer.code}) {answer.message}"
+        log.error("passwords can't be checked", extra={"directory": self.name, "detail": detail})
+        raise DirectoryUnavailable(self.name, "it gave no usable answer")
 
 
 def _usable(password: str) -> bytes | None:

@@ -19,10 +19,13 @@ from dataclasses import dataclass
 from idp.directory.active_directory.identifiers import sid_text
 from idp.directory.active_directory.names import escaped_bytes, escaped_text
 from idp.directory.ldap.connection import Connection
+from idp.directory.ldap.names import dn_key
 from idp.directory.ldap.search import Entry, TooManyEntries, find, read
+from idp.directory.ldap.tree import FoundGroup, Membership, TooManyGroups, walk
 from idp.directory.person import Group
+from idp.settings.directories import NestedGroups
 
-GROUP_ATTRIBUTES = ("sAMAccountName", "objectSid")
+GROUP_ATTRIBUTES = ("sAMAccountName", "objectSid", "memberOf")
 _IN_CHAIN = "1.2.840.113556.1.4.1941"  # LDAP_MATCHING_RULE_IN_CHAIN, [MS-ADTS] 3.1.1.3.4.4.3
 _IS_GROUP = "(objectCategory=group)"
 _SIDS_AT_ONCE = 100
@@ -35,62 +38,95 @@ class GroupsUnreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class GroupReader:
-    """Reads the groups of accounts over one connection: below `base`, at most `most` of them."""
+    """Reads the groups of accounts below `base`, at most `most` of them, by "token" or "chain"."""
 
-    connection: Connection
+    way: NestedGroups
     base: str
     most: int
 
-    def by_token(self, person: Entry) -> tuple[Group, ...]:
-        """The security groups of an entry. SIDs that nobody below `base` has name themselves.
+    def groups(self, connection: Connection, person: Entry) -> list[FoundGroup]:
+        """All groups of an entry that holds objectSid and primaryGroupID, sorted by name.
 
-        Raises GroupsUnreadable: everybody has at least a primary group, and somebody with fewer
-        groups than they have could escape a rule that denies. Raises TooManyEntries, Refused,
-        ServerFailed.
+        A group has an entry without values if it lies outside `base`, and is named by its SID.
+        Raises GroupsUnreadable, TooManyGroups, Refused, ServerFailed.
         """
-        found = read(self.connection, person.dn, ("tokenGroups",))
+        found = self._by_token if self.way == "token" else self._in_chain
+        try:
+            groups = found(connection, person)
+        except TooManyEntries:
+            raise TooManyGroups from None
+        return sorted(groups, key=lambda each: (each.group.name.casefold(), each.group.dn or ""))
+
+    def _by_token(self, connection: Connection, person: Entry) -> list[FoundGroup]:
+        """Everybody has at least a primary group, so that none at all means no right to read.
+
+        Somebody with fewer groups than they have could escape a rule that denies.
+        """
+        found = read(connection, person.dn, ("tokenGroups",))
         sids = found.values.get("tokengroups", ()) if found else ()
         if not sids:
             raise GroupsUnreadable
         if len(sids) > self.most:
-            raise TooManyEntries
-        named = {group.sid: group for some in _some(sids) for group in self._with_sids(some)}
-        texts = [sid_text(sid) for sid in sids]
-        return _sorted(named.get(text) or Group(text, None, text) for text in texts)
+            raise TooManyGroups
+        named = {
+            group.group.sid: group for some in _some(sids) for group in self._with(connection, some)
+        }
+        return [named.get(sid_text(sid)) or _outside(sid) for sid in sids]
 
-    def in_chain(self, person: Entry) -> tuple[Group, ...]:
-        """The groups that have the entry somewhere among their members, and the primary group's.
-
-        `person` holds objectSid and primaryGroupID. Raises as `by_token` does.
-        """
-        primaries = self._with_sids(_primary_sid(person))
-        found = self._above(person.dn) + primaries
+    def _in_chain(self, connection: Connection, person: Entry) -> list[FoundGroup]:
+        primaries = self._with(connection, primary_sid(person))
+        found = self._above(connection, person.dn) + primaries
         for primary in primaries:
-            found += self._above(primary.dn or "")
-        return _sorted({group.sid: group for group in found}.values())
+            found += self._above(connection, primary.entry.dn)
+        distinct = list({each.group.sid: each for each in found}.values())
+        if len(distinct) > self.most:
+            raise TooManyGroups
+        return distinct
 
-    def _above(self, dn: str) -> list[Group]:
-        return self._groups(f"(member:{_IN_CHAIN}:={escaped_text(dn)})")
+    def _above(self, connection: Connection, dn: str) -> list[FoundGroup]:
+        return self._find(connection, f"(member:{_IN_CHAIN}:={escaped_text(dn)})")
 
-    def _with_sids(self, sids: Iterable[bytes]) -> list[Group]:
+    def _with(self, connection: Connection, sids: Iterable[bytes]) -> list[FoundGroup]:
         choices = "".join(f"(objectSid={escaped_bytes(sid)})" for sid in sids)
-        return self._groups(f"(|{choices})") if choices else []
+        return self._find(connection, f"(|{choices})") if choices else []
 
-    def _groups(self, condition: str) -> list[Group]:
+    def _find(self, connection: Connection, condition: str) -> list[FoundGroup]:
         condition = f"(&{_IS_GROUP}{condition})"
-        found = find(self.connection, self.base, condition, GROUP_ATTRIBUTES, most=self.most)
-        return [group for group in map(group_of, found) if group]
+        entries = find(connection, self.base, condition, GROUP_ATTRIBUTES, most=self.most)
+        return [FoundGroup(group, entry) for entry in entries if (group := group_of(entry))]
+
+
+def paths(person: Entry, found: Sequence[FoundGroup], most: int) -> list[Membership]:
+    """The groups with the way by which each is inherited; `person` holds memberOf besides.
+
+    The ways are those of memberOf and of the primary group. Groups that neither explains, such as
+    those that lie outside the base, are taken for direct ones.
+    """
+    by_dn = {dn_key(each.entry.dn): each for each in found if each.group.dn}
+    primary = {sid_text(sid) for sid in primary_sid(person)}
+    direct = [by_dn[key] for key in map(dn_key, person.texts("memberOf")) if key in by_dn]
+    direct += [each for each in found if each.group.sid in primary]
+
+    def above(groups: Sequence[FoundGroup]) -> list[FoundGroup]:
+        keys = [dn_key(dn) for each in groups for dn in each.entry.texts("memberOf")]
+        return [by_dn[key] for key in keys if key in by_dn]
+
+    explained = walk(direct, above, depth=len(found), most=most, batch=1)
+    seen = {each.group.sid for each in explained}
+    return explained + [Membership(each, (), 0) for each in found if each.group.sid not in seen]
+
+
+def primary_sid(person: Entry) -> Iterator[bytes]:
+    """The primary group is a number in the account's domain: the SIDs differ in their end alone."""
+    sid, number = person.raw("objectSid"), person.raw("primaryGroupID")
+    if sid and number:
+        yield sid[:-4] + int(number).to_bytes(4, "little")
 
 
 def domain_of(dn: str) -> str:
     """The DN of the domain that an entry lies in: the DC parts at its end."""
     found = _DOMAIN.search(dn)
     return found[1] if found else ""
-
-
-def dns_name(domain: str) -> str:
-    """The DNS name of a domain's DN: corp.example for DC=corp,DC=example."""
-    return ".".join(part.strip()[3:] for part in domain.split(","))
 
 
 def group_of(entry: Entry) -> Group | None:
@@ -103,17 +139,11 @@ def group_of(entry: Entry) -> Group | None:
     return Group(name, entry.dn, sid_text(sid)) if name and sid else None
 
 
-def _primary_sid(person: Entry) -> Iterator[bytes]:
-    """The primary group is a number in the account's domain: the SIDs differ in their end alone."""
-    sid, number = person.raw("objectSid"), person.raw("primaryGroupID")
-    if sid and number:
-        yield sid[:-4] + int(number).to_bytes(4, "little")
+def _outside(sid: bytes) -> FoundGroup:
+    text = sid_text(sid)
+    return FoundGroup(Group(text, None, text), Entry("", {}))
 
 
 def _some(sids: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
     for at in range(0, len(sids), _SIDS_AT_ONCE):
         yield sids[at : at + _SIDS_AT_ONCE]
-
-
-def _sorted(groups: Iterable[Group]) -> tuple[Group, ...]:
-    return tuple(sorted(groups, key=lambda group: (group.name.casefold(), group.dn or "")))
