@@ -14,10 +14,7 @@ from idp.audit.log import utc_now
 from idp.db import schema
 from idp.db.engine import Database
 from idp.db.secrets import shared_secret
-from idp.directory.active_directory.directory import ActiveDirectory
-from idp.directory.interface import Directory
-from idp.directory.local import LocalDirectory
-from idp.directory.passwords import Passwords
+from idp.directory.configured import open_directories
 from idp.entitlements.store import Entitlements
 from idp.keys.ring import KeyRing
 from idp.settings import Settings, load_settings
@@ -71,17 +68,15 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 def compose(settings: Settings, database: Database, metrics: Metrics) -> Parts:
     """Every part, put together."""
-    local = LocalDirectory(database, Passwords(settings.sign_in))
+    directories = open_directories(settings, database)
     entitlements = Entitlements(database)
     keys = KeyRing(database)
     audit = CountedAuditLog(database, metrics)
-    directories: dict[str, Directory] = {}
-    for each in settings.directories:
-        directories[each.name] = ActiveDirectory(each) if each.kind != "local" else local
     return Parts(
         settings=settings,
         database=database,
-        directories=directories,
+        directories=directories.by_name,
+        realms=directories.realms,
         sessions=Sessions(database, settings.session),
         throttle=Throttle(database, settings.sign_in),
         entitlements=entitlements,
@@ -91,7 +86,7 @@ def compose(settings: Settings, database: Database, metrics: Metrics) -> Parts:
         browser_tokens=BrowserTokens(shared_secret(database, "browser tokens")),
         now=utc_now,
         demo_people=settings.demo_people,
-        kerberos=open_kerberos(settings, directories),
+        kerberos=open_kerberos(settings, directories.by_name),
     )
 
 

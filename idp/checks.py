@@ -11,8 +11,8 @@ from idp.aws.destination import check_destination
 from idp.aws.endpoints import DEFAULT, PARTITIONS, BadEndpoint, sign_in_endpoint
 from idp.db import schema
 from idp.db.engine import Database
-from idp.directory.local import LocalDirectory
-from idp.directory.passwords import Passwords
+from idp.directory.configured import local_directory
+from idp.directory.ldap.bind_password import BindPasswordUnusable, read_bind_password
 from idp.entitlements.store import Entitlements
 from idp.entitlements.template import Template
 from idp.errors import IdpError
@@ -46,6 +46,7 @@ def check_all(settings: Settings, now: datetime) -> Iterator[Finding]:
     """Check the settings, then the database and what is in it."""
     yield from _transport(settings)
     yield from _aws_settings(settings)
+    yield from _directories(settings)
     database = Database(settings.database_url, settings.database.pool_size)
     try:
         try:
@@ -133,6 +134,30 @@ def _aws_settings(settings: Settings) -> Iterator[Finding]:
         yield Finding(Severity.WARNING, "aws", message, "Leave aws.sandbox_url empty for AWS.")
 
 
+def _directories(settings: Settings) -> Iterator[Finding]:
+    """What can be said of directories without asking them; `idp directory check` asks."""
+    for each in settings.directories:
+        subject = f"directory {each.name}"
+        if each.tls == "none" and each.kind != "local":
+            yield Finding(
+                Severity.WARNING,
+                subject,
+                "Passwords cross the network in clear between us and its servers.",
+                'Set tls = "ldaps" or "starttls", and ca_file to the CA of the servers.',
+            )
+        if each.bind_dn:
+            try:
+                read_bind_password(each)
+            except BindPasswordUnusable as problem:
+                yield _bad(subject, problem)
+        if each.kind != "local":
+            yield Finding(
+                Severity.GOOD,
+                subject,
+                f"To see whether it answers: idp directory check {each.name}",
+            )
+
+
 def _is_endpoint(partition: str, code: str) -> bool:
     try:
         sign_in_endpoint(partition, code)
@@ -178,8 +203,9 @@ def _entitlements(settings: Settings, database: Database) -> Iterator[Finding]:
         )
     else:
         yield Finding(Severity.GOOD, "role rules", f"{len(ruleset.rules)} in force.")
-    directory = LocalDirectory(database, Passwords(settings.sign_in))
-    if next(directory.people(), None) is None:
+    if not any(each.kind == "local" for each in settings.directories):
+        return
+    if next(local_directory(settings, database).people(), None) is None:
         yield Finding(
             Severity.WARNING,
             "directory",

@@ -6,6 +6,7 @@ import click
 
 from idp.db import schema
 from idp.db.engine import Database
+from idp.directory.configured import Directories, open_directories
 from idp.settings import Settings, load_settings
 
 
@@ -33,3 +34,14 @@ def open_database(context: click.Context, *, any_schema: bool = False) -> Databa
     if not any_schema:
         schema.require_current(database)
     return database
+
+
+def directories_of(context: click.Context) -> Directories:
+    """All directories of the settings, closed when the command ends."""
+    root = context.find_root()
+    if "directories" not in root.obj:
+        opened = open_directories(settings_from(context), open_database(context))
+        root.obj["directories"] = opened
+        root.call_on_close(opened.close)
+    directories: Directories = root.obj["directories"]
+    return directories

@@ -15,9 +15,8 @@ from idp.audit.events import AdminActed, actor
 from idp.audit.log import AuditLog, utc_now
 from idp.aws.arn import RoleArn
 from idp.cli.acting import acting_admin, command_origin
-from idp.cli.context import open_database, settings_from
-from idp.directory.local import LocalDirectory, NoSuchUser
-from idp.directory.passwords import Passwords
+from idp.cli.context import directories_of, open_database, settings_from
+from idp.directory.local import NoSuchUser
 from idp.directory.person import Person
 from idp.entitlements.evaluate import evaluate
 from idp.entitlements.explain import explain
@@ -68,7 +67,7 @@ class _Known:
 
 @click.command()
 @click.option("--response", type=_FILE, help="Judge the response in this file; - reads.")
-@click.option("--user", help="Dry run: judge what this local user would get for --role.")
+@click.option("--user", help="Dry run: judge what this user would get for --role.")
 @click.option("--role", help="ARN of the role to assume. Default: the first of the assertion.")
 @click.option("--metadata", type=_FILE, help="The metadata that IAM holds.")
 @click.option("--trust-policy", type=_FILE, help="The role's, or what get-role prints.")
@@ -197,10 +196,11 @@ def _try(
 ) -> None:
     """The dry run, told and recorded."""
     settings, database = settings_from(context), open_database(context)
-    person = LocalDirectory(database, Passwords(settings.sign_in)).find_by_name(user)
+    person = directories_of(context).find_by_name(user)
     if person is None:
         raise NoSuchUser(
-            f"There is no enabled local user {user[:128]!r}.", "See the names with: idp user list"
+            f"No directory has an enabled user {user[:128]!r}.",
+            "See what a directory says of them with: idp directory show NAME",
         )
     audit, entitlements = AuditLog(database), Entitlements(database)
     handover = Handover(database, settings, entitlements, KeyRing(database), audit)

@@ -16,12 +16,11 @@ from idp.audit.admin_events import RolesApplied
 from idp.audit.log import AuditLog
 from idp.aws.arn import RoleArn
 from idp.cli.acting import acting_admin, command_origin
-from idp.cli.context import open_database, settings_from
+from idp.cli.context import directories_of, open_database, settings_from
 from idp.cli.progress import progress_bar
 from idp.db.engine import Database
 from idp.db.models import LocalUserRow
-from idp.directory.local import LocalDirectory, NoSuchUser
-from idp.directory.passwords import Passwords
+from idp.directory.local import NoSuchUser
 from idp.directory.person import Person
 from idp.entitlements.evaluate import evaluate
 from idp.entitlements.explain import explain as explain_rules
@@ -185,11 +184,11 @@ def explain(context: click.Context, username: str, everything: bool, as_json: bo
       idp roles explain ann --json
     """
     database = open_database(context)
-    person = _directory(context, database).find_by_name(username)
+    person = directories_of(context).find_by_name(username)
     if person is None:
         raise NoSuchUser(
-            f"There is no enabled local user {username[:128]!r}.",
-            "See the names with: idp user list",
+            f"No directory has an enabled user {username[:128]!r}.",
+            "See what a directory says of them with: idp directory show NAME",
         )
     ruleset = Entitlements(database).current()
     grants, outcomes = evaluate(ruleset, person), explain_rules(ruleset, person)
@@ -205,7 +204,7 @@ def explain(context: click.Context, username: str, everything: bool, as_json: bo
 @_as_json
 @click.pass_context
 def who(context: click.Context, role_arn: str, as_json: bool) -> None:
-    """Name the people of the local directory who get a role, and by which rule.
+    """Name the people of all directories who get a role, and by which rule.
 
     \b
     Example:
@@ -233,7 +232,7 @@ def who(context: click.Context, role_arn: str, as_json: bool) -> None:
         nobody = False
         click.echo(printable(f"{username} ({display_name}) by rule {rule}"))
     if nobody:
-        click.echo(f"Nobody of the local directory gets {role}.", err=True)
+        click.echo(f"Nobody gets {role}.", err=True)
 
 
 def on_applied(session: Session, database: Database, applied: Plan) -> None:
@@ -267,20 +266,23 @@ _COLOURS = {"+ ": "green", "~ ": "yellow", "- ": "red"}
 
 
 def _people(context: click.Context, database: Database) -> Iterator[Person]:
-    """Everyone enabled in the local directory, with progress on a terminal."""
-    with database.reading() as session:
-        total = session.scalar(
-            select(func.count()).select_from(LocalUserRow).where(LocalUserRow.disabled_at.is_(None))
-        )
+    """Everyone enabled in any directory, with progress on a terminal."""
+    total = _total(context, database)
     with progress_bar() as progress:
-        for count, person in enumerate(_directory(context, database).people(), start=1):
+        for count, person in enumerate(directories_of(context).people(), start=1):
             yield person
             if count % 100 == 0 or count == total:
                 progress(STEP, count, total)
 
 
-def _directory(context: click.Context, database: Database) -> LocalDirectory:
-    return LocalDirectory(database, Passwords(settings_from(context).sign_in))
+def _total(context: click.Context, database: Database) -> int | None:
+    """How many people there are, if our own database is the only directory."""
+    if any(each.kind != "local" for each in settings_from(context).directories):
+        return None
+    with database.reading() as session:
+        return session.scalar(
+            select(func.count()).select_from(LocalUserRow).where(LocalUserRow.disabled_at.is_(None))
+        )
 
 
 def _stream_json(holders: Iterable[tuple[str, str, str]]) -> None:

@@ -25,6 +25,7 @@ from idp.directory.profile import (
     checked_groups,
     checked_profile,
 )
+from idp.directory.realms import unqualified
 from idp.directory.usernames import BadUsername, prepared_username, username_key
 from idp.errors import IdpError
 
@@ -46,8 +47,15 @@ class NoSuchUser(IdpError):
 class LocalDirectory:
     """People of the tables local_users and local_memberships; implements `Directory`."""
 
-    def __init__(self, database: Database, passwords: Passwords, name: str = "local") -> None:
+    def __init__(
+        self,
+        database: Database,
+        passwords: Passwords,
+        name: str = "local",
+        realms: Sequence[str] = (),
+    ) -> None:
         self.name = name
+        self._realms = realms
         self._database = database
         self._passwords = passwords
 
@@ -196,9 +204,13 @@ class LocalDirectory:
                 session.refresh(row, ["groups"])
         return account_from(row, self.name).person
 
+    def close(self) -> None:
+        """Nothing: the database is not ours to close."""
+
     def _row(self, username: str) -> LocalUserRow | None:
         try:
-            key = username_key(prepared_username(username))
+            bare = unqualified(username, self._realms) or username
+            key = username_key(prepared_username(bare))
         except BadUsername:
             return None
         with self._database.reading() as session:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -53,6 +54,13 @@ def _ldap_attribute(value: str) -> str:
 def _own_attribute(value: str) -> str:
     if not _OWN_ATTRIBUTE.fullmatch(value):
         raise ValueError("should be a letter and up to 63 of a-z, 0-9, dots, dashes, underscores")
+    return value
+
+
+def _web_page(value: str) -> str:
+    parts = urlsplit(value)
+    if value and (parts.scheme not in ("http", "https") or not parts.hostname):
+        raise ValueError("should be the address of a page, like https://password.corp.example/")
     return value
 
 
@@ -133,7 +141,7 @@ class DirectorySettings(Section):
         60, ge=1, le=3600, description="A connection that nobody used for so long is closed."
     )
     page_size: int = Field(500, ge=10, le=10_000, description="Entries asked for at once.")
-    password_change_url: str = Field(
+    password_change_url: Annotated[str, AfterValidator(_web_page)] = Field(
         "", description="Page where people change their password; the sign-in page links it."
     )
 

@@ -11,6 +11,7 @@ from flask import current_app
 from idp.audit.log import AuditLog
 from idp.db.engine import Database
 from idp.directory.interface import Directory
+from idp.directory.realms import Realms
 from idp.entitlements.store import Entitlements
 from idp.keys.ring import KeyRing
 from idp.settings import Settings
@@ -28,6 +29,7 @@ class Parts:
     settings: Settings
     database: Database
     directories: Mapping[str, Directory]
+    realms: Realms
     sessions: Sessions
     throttle: Throttle
     entitlements: Entitlements

@@ -94,6 +94,7 @@ def submit() -> AnyResponse:
             sessions=own.sessions,
             browser_tokens=own.browser_tokens,
             record=sign_in_recorder(own.audit, where),
+            realms=own.realms,
         )
     except SignInRefused as refusal:
         return _refused(username, wanted, Problem("You are not signed in", str(refusal)), 401)
@@ -193,7 +194,21 @@ def _form(username: str, wanted: str, problem: Problem | None) -> str:
         problem=problem,
         demo_people=own.demo_people,
         by_network=may_be_asked(own.kerberos, own.settings),
+        password_pages=_password_pages(),
     )
+
+
+def _password_pages() -> list[tuple[str, str]]:
+    """Where passwords are changed: the directory's name and the address, each address once.
+
+    They are shown to everybody, so that they say nothing about who is signing in.
+    """
+    found = {
+        each.password_change_url: each.name
+        for each in reversed(parts().settings.directories)
+        if each.password_change_url
+    }
+    return [(name, url) for url, name in reversed(found.items())]
 
 
 def _refused(username: str, wanted: str, problem: Problem, status: int) -> Response:

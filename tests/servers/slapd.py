@@ -8,7 +8,8 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -170,12 +171,17 @@ class Slapd:
         assert self.process
         self.process.send_signal(signal.SIGCONT)
 
-    def admin(self) -> Any:
+    @contextmanager
+    def admin(self) -> Iterator[Any]:
         """A connection that may do anything."""
         server = ldap3.Server("127.0.0.1", self.port, get_info=ldap3.NONE)
-        return ldap3.Connection(
+        connection: Any = ldap3.Connection(
             server, ROOT_DN, ROOT_PASSWORD, auto_bind=True, raise_exceptions=True, check_names=False
         )
+        try:
+            yield connection
+        finally:
+            connection.unbind()
 
     def seed(self) -> Slapd:
         """Lay the tree out, with password policies and the account that searches."""
@@ -220,7 +226,7 @@ class Slapd:
         """Add a group of `kind`; gives the DN."""
         attribute = {"groupOfNames": "member", "groupOfUniqueNames": "uniqueMember"}
         dn = f"cn={name},{base}"
-        values = {attribute.get(kind, "memberUid"): list(members), **more}
+        values = {**({attribute.get(kind, "memberUid"): list(members)} if members else {}), **more}
         with self.admin() as admin:
             admin.add(dn, kind, values)
         return dn
