@@ -207,7 +207,7 @@ def test_signing_out_is_not_undone_by_the_ticket(company: Company, token_of: Tok
 def test_a_password_works_where_a_ticket_is_asked_for(company: Company) -> None:
     visitor = company.visitor()
     assert visitor.sign_in("ann", "Passw0rd!").status_code == 303
-    assert visitor.sign_in("bob").status_code == 303  # of the local directory
+    assert company.visitor().sign_in("bob").status_code == 303  # of the local directory
 
 
 def test_a_disabled_account_is_refused_although_its_ticket_is_good(
