@@ -38,9 +38,10 @@ def open_database(context: click.Context, *, any_schema: bool = False) -> Databa
 
 def directories_of(context: click.Context) -> Directories:
     """All directories of the settings, closed when the command ends."""
+    settings, database = settings_from(context), open_database(context)
     root = context.find_root()
     if "directories" not in root.obj:
-        opened = open_directories(settings_from(context), open_database(context))
+        opened = open_directories(settings, database)
         root.obj["directories"] = opened
         root.call_on_close(opened.close)
     directories: Directories = root.obj["directories"]

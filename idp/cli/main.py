@@ -17,6 +17,7 @@ GROUPS = {
     "certs": "Signing keys and their certificates.",
     "check": "Say what is wrong, missing or unsafe, before serving.",
     "db": "The database: schema, backup, restore.",
+    "directory": "The places where people live: is all well, who is in them.",
     "demo": "Everything at once, with a sandbox AWS and demo people.",
     "metadata": "The metadata that IAM admins register.",
     "roles": "Who gets which AWS role, and why.",

@@ -14,16 +14,25 @@ from idp.directory.local import LocalDirectory
 from idp.directory.passwords import Passwords
 from idp.directory.person import Person
 from idp.directory.realms import Realms
+from idp.directory.seen import CheckedStep, Seen
 from idp.errors import IdpError
 from idp.settings import DirectorySettings, Settings
 from idp.settings.directories import DirectoryKind
 
 
 class ListedDirectory(Directory, Protocol):
-    """A directory that can name everybody in it."""
+    """A directory as the settings name it, with what administrators ask of it."""
 
     def people(self) -> Iterator[Person]:
         """All enabled people, in constant memory. Raises DirectoryUnavailable."""
+        ...
+
+    def see(self, username: str) -> Seen | None:
+        """What we see of somebody, disabled or not. Raises DirectoryUnavailable."""
+        ...
+
+    def check(self) -> Iterator[CheckedStep]:
+        """Ask it something, step by step, and say how each step went."""
         ...
 
     def close(self) -> None:

@@ -26,6 +26,7 @@ from idp.directory.profile import (
     checked_profile,
 )
 from idp.directory.realms import unqualified
+from idp.directory.seen import CheckedStep, Seen, SeenGroup
 from idp.directory.usernames import BadUsername, prepared_username, username_key
 from idp.errors import IdpError
 
@@ -203,6 +204,20 @@ class LocalDirectory:
                 session.flush()
                 session.refresh(row, ["groups"])
         return account_from(row, self.name).person
+
+    def see(self, username: str) -> Seen | None:
+        """Somebody, disabled or not; None for nobody."""
+        row = self._row(username)
+        if row is None:
+            return None
+        person = account_from(row, self.name).person
+        return Seen(person, row.disabled_at is not None, tuple(map(SeenGroup, person.groups)))
+
+    def check(self) -> Iterator[CheckedStep]:
+        """Whether anybody can sign in. The database itself has been opened by then."""
+        good = next(self.people(), None) is not None
+        message = "people are found" if good else "nobody in it can sign in"
+        yield CheckedStep("", "search", good, message, "" if good else "Run: idp user add NAME")
 
     def close(self) -> None:
         """Nothing: the database is not ours to close."""

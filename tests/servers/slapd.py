@@ -198,7 +198,10 @@ class Slapd:
             admin.add(
                 SERVICE_DN,
                 ["organizationalRole", "simpleSecurityObject"],
-                {"userPassword": SERVICE_PASSWORD},
+                {
+                    "userPassword": SERVICE_PASSWORD,
+                    "pwdPolicySubentry": f"cn=patient,ou=policies,{SUFFIX}",
+                },
             )
         return self
 

@@ -29,6 +29,13 @@ def read_bind_password(settings: DirectorySettings) -> bytes:
         raise BindPasswordUnusable(
             f"There is no password for {settings.bind_dn} in {where}.", "Put it there."
         )
+    try:
+        secret.decode()
+    except UnicodeDecodeError:
+        raise BindPasswordUnusable(
+            f"The password for {settings.bind_dn} in {where} is not text in UTF-8.",
+            "Store it as UTF-8.",
+        ) from None
     return secret
 
 

@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from idp.directory.interface import DirectoryUnavailable
+from idp.directory.ldap import password_policy
 from idp.directory.ldap.bind_password import BindPasswordUnusable, read_bind_password
 from idp.directory.ldap.connection import Answer, Connection, Control, Transport
 from idp.directory.ldap.discovery import Discovery
 from idp.directory.ldap.endpoint import Endpoint
 from idp.directory.ldap.failure import NoServer, Refused, ServerFailed, Step
+from idp.directory.ldap.password_policy import policy_error
 from idp.directory.ldap.pool import ServicePool
 from idp.directory.ldap.servers import Servers
 from idp.directory.ldap.tree import TooManyGroups
@@ -35,9 +37,8 @@ class Client:
         self.settings = settings
         self.transport = Transport(settings.tls, settings.ca_file, settings.timeout_seconds)
         more = {} if delays is None else {"delays": delays}
-        self.servers = Servers(
-            settings.name, listed or listed_servers(settings), self._probe, **more
-        )
+        self.listed = listed or listed_servers(settings)
+        self.servers = Servers(settings.name, self.listed, self._probe, **more)
         self._pool = ServicePool(self.servers, self.open_service, settings.idle_seconds)
         if settings.tls == "none":
             log.warning("passwords cross the network in clear", extra={"directory": settings.name})
@@ -83,7 +84,7 @@ class Client:
         """A connection on which the service account is bound. Raises ServerFailed."""
         connection = Connection(endpoint, self.transport)
         try:
-            self._bind_service(connection)
+            self.bind_service(connection)
         except BaseException:
             connection.close()
             raise
@@ -94,7 +95,8 @@ class Client:
         self.servers.close()
         self._pool.close()
 
-    def _bind_service(self, connection: Connection) -> None:
+    def bind_service(self, connection: Connection) -> None:
+        """Bind the account that searches. Raises ServerFailed."""
         if not self.settings.bind_dn:
             answer = connection.bind_anonymously()
         else:
@@ -102,11 +104,15 @@ class Client:
                 secret = read_bind_password(self.settings)
             except BindPasswordUnusable as problem:
                 raise ServerFailed(connection.endpoint, Step.BIND, str(problem)) from None
-            answer = connection.bind(self.settings.bind_dn, secret)
-        if answer.code:
+            answer = connection.bind(
+                self.settings.bind_dn, secret, [(password_policy.CONTROL, False, None)]
+            )
+        policy = policy_error(answer.controls.get(password_policy.CONTROL, b""))
+        if answer.code or policy:
             who = self.settings.bind_dn or "nobody"
-            message = f": {answer.message}" if answer.message else ""
-            reason = f"refused to {who}: {answer.description} ({answer.code}){message}"
+            said = policy or answer.message
+            reason = f"refused to {who}: {answer.description} ({answer.code})"
+            reason += f": {said}" if said else ""
             raise ServerFailed(connection.endpoint, Step.BIND, reason)
 
     def _probe(self, endpoint: Endpoint) -> None:

@@ -100,10 +100,15 @@ class Connection:
         """Say who we are, and give the server's answer, whatever it is. Raises ServerFailed.
 
         An empty name or password is refused here: with either, a server may take the bind for an
-        anonymous one and say yes (RFC 4513 sections 5.1.1 and 5.1.2).
+        anonymous one and say yes (RFC 4513 sections 5.1.1 and 5.1.2). So are bytes that are not
+        UTF-8, which ldap3 can't send. Both are a ValueError: callers have to look before.
         """
         if not dn or not password:
             raise ValueError("a bind needs a name and a password")
+        try:
+            password.decode()
+        except UnicodeDecodeError:
+            raise ValueError("a password has to be UTF-8") from None
         self._inner.user, self._inner.password = dn, password
         self._inner.authentication = ldap3.SIMPLE
         try:
@@ -174,10 +179,8 @@ class Connection:
         """Do an operation; gives the response, while `result` gives what stood at its end."""
         try:
             _, _, response, _ = operation(*arguments, **options)
-        except (LDAPExceptionError, OSError) as problem:
-            raise self._failed(step, problem) from None
         except Exception as problem:  # ldap3 and pyasn1 raise anything at answers they can't read
-            raise self._failed(step, problem) from problem
+            raise self._failed(step, problem) from None
         return response or []
 
     def _require(self, step: Step, answer: Answer) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from idp.directory.interface import Authentication, DirectoryUnavailable
 from idp.directory.ldap import password_policy
 from idp.directory.ldap.attributes import UnusableEntry, attribute_map
+from idp.directory.ldap.check import check_chain
 from idp.directory.ldap.client import Client
 from idp.directory.ldap.connection import Connection
 from idp.directory.ldap.failure import Refused
@@ -20,6 +20,7 @@ from idp.directory.ldap.tree import Membership
 from idp.directory.passwords import BadPassword, prepared_password
 from idp.directory.person import Person
 from idp.directory.realms import unqualified
+from idp.directory.seen import CheckedStep, Seen, SeenGroup
 from idp.directory.usernames import BadUsername, prepared_username, username_key
 from idp.settings.directories import DirectorySettings
 
@@ -35,16 +36,6 @@ _DISABLED = {
     "loginDisabled": "true",
 }
 _ALSO_WANTED = (MEMBER_OF, "gidNumber", *_DISABLED)
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """All that we see of somebody, for `idp directory show`."""
-
-    person: Person
-    dn: str
-    disabled: bool
-    memberships: tuple[Membership, ...]
 
 
 class LdapDirectory:
@@ -130,14 +121,25 @@ class LdapDirectory:
     def see(self, username: str) -> Seen | None:
         """What we see of somebody, disabled or not, with the way by which each group came.
 
-        Raises DirectoryUnavailable, UnusableEntry.
+        None for nobody, and for an entry that can't be a person. Raises DirectoryUnavailable.
         """
         entry, _ = self._entry_named(username)
         if entry is None:
             return None
+        try:
+            self._map.user_name(entry)
+            self._map.directory_id(entry)
+        except UnusableEntry as problem:
+            self._log("an entry can't be a person", dn=entry.dn, reason=str(problem))
+            return None
         found = self._memberships(entry, with_paths=True)
         person = self._map.person(entry, self.name, [each.group for each in found])
-        return Seen(person, entry.dn, _is_disabled(entry), tuple(found))
+        groups = tuple(SeenGroup(each.group, each.path) for each in found)
+        return Seen(person, _is_disabled(entry), groups, entry.dn)
+
+    def check(self) -> Iterator[CheckedStep]:
+        """Walk the whole chain to each server, up to the first step that fails."""
+        return check_chain(self.client, self._map, self._base, self._groups)
 
     def close(self) -> None:
         """Close every connection that lies idle."""

@@ -23,7 +23,11 @@ _SCOPES = {"base": ldap3.BASE, "one": ldap3.LEVEL, "subtree": ldap3.SUBTREE}
 
 
 class TooManyEntries(Exception):
-    """More entries match than were asked for."""
+    """More entries match than were asked for; `first` is one of them."""
+
+    def __init__(self, first: Entry | None) -> None:
+        super().__init__("more entries match than were asked for")
+        self.first = first
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,7 @@ def find(
     )
     answer = connection.result()
     if answer.code == SIZE_LIMIT_EXCEEDED or len(found) > most:
-        raise TooManyEntries
+        raise TooManyEntries(_entry(found[0]) if found else None)
     if answer.code == NO_SUCH_OBJECT:
         return []
     connection.require_healthy(Step.SEARCH, answer)

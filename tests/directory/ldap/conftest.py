@@ -57,6 +57,8 @@ def slapd() -> Iterator[Slapd]:
         for name in ("short", "grace"):
             policy = f"cn={name},ou=policies,{SUFFIX}"
             server.add_person(name, pwdPolicySubentry=policy)
+        patient = f"cn=patient,ou=policies,{SUFFIX}"
+        server.add_person("patient", pwdPolicySubentry=patient)
         server.modify(server.add_person("must"), pwdReset="TRUE")
         server.modify(server.add_person("gone"), pwdAccountLockedTime="000001010000Z")
         inner = server.add_group("inner", ann)

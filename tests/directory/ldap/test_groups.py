@@ -40,7 +40,7 @@ def test_the_primary_group_of_a_posix_account_counts(slapd: Slapd, corp: LdapDir
 def test_the_way_by_which_a_group_came_is_told(corp: LdapDirectory) -> None:
     seen = corp.see("ann")
     assert seen
-    paths = {each.group.name: [via.name for via in each.path] for each in seen.memberships}
+    paths = {each.group.name: [via.name for via in each.path] for each in seen.groups}
     assert paths["inner"] == []
     assert paths["middle"] == ["inner"]
     assert paths["outer"] == ["inner", "middle"]
