@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -11,10 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from idp.db.models import AuditEventRow
 from idp.directory.active_directory.directory import ActiveDirectory
 from idp.settings.directories import DirectorySettings
 from tests.active_directory.corp import READER, people_and_groups
+from tests.company import Company
 from tests.conftest import require_program
 from tests.servers.samba import PASSWORD, PROGRAMS, SUFFIX, Controller, Domain
 
@@ -133,3 +137,18 @@ def token_of(controller: Controller, keytab: Path, tmp_path: Path) -> Token:
         return subprocess.run(command, env=environment, check=True, capture_output=True).stdout
 
     return make
+
+
+def events(company: Company) -> list[tuple[str, str, dict[str, Any]]]:
+    """The audit trail: types, actors and details."""
+    with company.parts.database.reading() as session:
+        rows = session.scalars(select(AuditEventRow).order_by(AuditEventRow.seq))
+        return [(row.type, row.actor, json.loads(row.detail)) for row in rows]
+
+
+def close(company: Company) -> None:
+    """Close what a company's application keeps open."""
+    for directory in company.parts.directories.values():
+        if isinstance(directory, ActiveDirectory):
+            directory.close()
+    company.parts.database.close()

@@ -15,9 +15,8 @@ from lxml import etree
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from idp.db.models import AuditEventRow, SessionRow
-from idp.directory.active_directory.directory import ActiveDirectory
-from tests.active_directory.conftest import HOST, SERVICE, Token, directory_table
+from idp.db.models import SessionRow
+from tests.active_directory.conftest import HOST, SERVICE, Token, close, directory_table, events
 from tests.active_directory.corp import DISABLED, NORMAL, Someone, add_person
 from tests.company import Company, Visitor, make_company, response_xml
 from tests.conftest import require_program
@@ -63,13 +62,6 @@ def company(
     close(made)
 
 
-def close(company: Company) -> None:
-    for directory in company.parts.directories.values():
-        if isinstance(directory, ActiveDirectory):
-            directory.close()
-    company.parts.database.close()
-
-
 def ask(
     visitor: Visitor,
     path: str = "/sign-in",
@@ -85,12 +77,6 @@ def ask(
     if token is not None:
         sent["Authorization"] = "Negotiate " + base64.b64encode(token).decode()
     return visitor.get(path, headers=sent)
-
-
-def events(company: Company) -> list[tuple[str, str, dict[str, Any]]]:
-    with company.parts.database.reading() as session:
-        rows = session.scalars(select(AuditEventRow).order_by(AuditEventRow.seq))
-        return [(row.type, row.actor, json.loads(row.detail)) for row in rows]
 
 
 def test_a_browser_is_asked_for_a_ticket_along_with_the_form(company: Company) -> None:

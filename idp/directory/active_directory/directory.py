@@ -5,40 +5,39 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import TypeVar
 
 from idp.directory.active_directory import account
-from idp.directory.active_directory.controllers import listed_controllers
 from idp.directory.active_directory.even import EvenRefusals
-from idp.directory.active_directory.groups import GroupReader, GroupsUnreadable, domain_of, paths
-from idp.directory.active_directory.identifiers import BadIdentifier, guid_bytes, sid_text
+from idp.directory.active_directory.groups import GroupReader
+from idp.directory.active_directory.identifiers import guid_bytes, sid_text
 from idp.directory.active_directory.names import (
-    IS_PERSON,
     filter_for,
     filter_for_guid,
     filter_for_principal,
 )
+from idp.directory.active_directory.normal import completed
 from idp.directory.active_directory.refusals import reason_of
 from idp.directory.interface import Authentication, DirectoryUnavailable
 from idp.directory.kerberos.ticket import Ticket
 from idp.directory.ldap.attributes import UnusableEntry, attribute_map
+from idp.directory.ldap.check import check_chain
 from idp.directory.ldap.client import Client
 from idp.directory.ldap.connection import Answer, Connection
-from idp.directory.ldap.openldap import Seen
 from idp.directory.ldap.search import Entry, TooManyEntries, all_of, find, pages
+from idp.directory.ldap.tree import Membership
 from idp.directory.person import Person
+from idp.directory.seen import CheckedStep, Seen, SeenGroup
+from idp.directory.usernames import BadUsername, prepared_username, username_key
 from idp.settings.directories import DirectorySettings
 
 log = logging.getLogger("idp.directory")
 
-T = TypeVar("T")
-
+LONGEST_NAME = 256  # characters of a typed name
 _INVALID_CREDENTIALS = 49
 _LONGEST_PASSWORD = 1024  # bytes; Windows takes 256 characters
 _SECONDS_FOR_A_PAGE = 60.0  # of everybody, for whom nobody waits at a form
-_IDENTITY = ("objectSid", "primaryGroupID", "memberOf")
 
 
 def utc_now() -> datetime:
@@ -56,19 +55,17 @@ class ActiveDirectory:
         now: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        settings = completed(settings)
         self.name = settings.name
-        settings = settings.model_copy(update={"preset": "active_directory"})
-        self.client = client or Client(settings, listed_controllers(settings))
+        self.client = client or Client(settings)
         self._settings = settings
         self._now = now
         self._even = EvenRefusals(sleep)
         self._map = attribute_map(settings)
-        self._wanted = [*self._map.wanted(), *_IDENTITY, *account.STATE_ATTRIBUTES]
-        self._base = settings.user_base_dn or settings.base_dn
+        self._wanted = [*self._map.wanted(), "objectSid", *account.STATE_ATTRIBUTES]
+        self._base = settings.user_base_dn
         self._groups = GroupReader(
-            settings.nested_groups,
-            settings.group_base_dn or domain_of(self._base) or self._base,
-            settings.most_groups,
+            settings.nested_groups, settings.group_base_dn, settings.most_groups
         )
 
     def authenticate(self, username: str, password: str) -> Authentication:
@@ -81,7 +78,7 @@ class ActiveDirectory:
         if secret is None:
             return Authentication(None, "wrong_password")
         began = time.monotonic()
-        entry, reason = self._one(filter_for(username, self._settings.realms))
+        entry, reason = self._named(username)
         if entry is None:
             # Nobody is asked for, with a password of nobody's: the time is what counts.
             nobody = f"CN={secrets.token_hex(12)},{self._base}"
@@ -101,8 +98,9 @@ class ActiveDirectory:
         What the controller signed about the account has to be true of the entry: a name may have
         been given to somebody else since the ticket was issued.
         """
+        principal = f"{ticket.name}@{ticket.realm}"
         condition = filter_for_principal(ticket.name, ticket.realm, self._settings.realms)
-        entry, reason = self._one(condition)
+        entry, reason = self._one(condition, (ticket.name, principal))
         if entry is None:
             return Authentication(None, reason)
         sid = entry.raw("objectSid")
@@ -113,11 +111,13 @@ class ActiveDirectory:
     def find(self, directory_id: str) -> Person | None:
         """The person as they are now; None if gone, or not to sign in now for any reason."""
         guid = guid_bytes(directory_id)
-        return self._found(filter_for_guid(guid)) if guid else None
+        entry, _ = self._one(filter_for_guid(guid) if guid else None)
+        return self._admitted(entry).person if entry else None
 
     def find_by_name(self, username: str) -> Person | None:
         """The same by any name that signs the person in."""
-        return self._found(filter_for(username, self._settings.realms))
+        entry, _ = self._named(username)
+        return self._admitted(entry).person if entry else None
 
     def people(self) -> Iterator[Person]:
         """Everyone who may sign in now, in constant memory. Raises DirectoryUnavailable.
@@ -126,15 +126,10 @@ class ActiveDirectory:
         """
 
         def read(connection: Connection) -> Iterator[Entry]:
-            condition = self._condition(IS_PERSON)
-            size = self._settings.page_size
+            size, seconds = self._settings.page_size, _SECONDS_FOR_A_PAGE
+            everybody = self._map.user_filter
             yield from pages(
-                connection,
-                self._base,
-                condition,
-                self._wanted,
-                page_size=size,
-                seconds=_SECONDS_FOR_A_PAGE,
+                connection, self._base, everybody, self._wanted, page_size=size, seconds=seconds
             )
 
         for entry in self.client.stream(read):
@@ -143,41 +138,55 @@ class ActiveDirectory:
                 yield person
 
     def see(self, username: str) -> Seen | None:
-        """What we see of somebody, enabled or not, with the way by which each group came.
+        """What we see of somebody, disabled or not, with the way by which each group came.
 
-        Raises DirectoryUnavailable, UnusableEntry.
+        None for nobody, and for an entry that can't be a person. Raises DirectoryUnavailable.
         """
-        entry, _ = self._one(filter_for(username, self._settings.realms))
+        entry, _ = self._named(username)
         if entry is None:
             return None
-        found = self._read(lambda connection: self._groups.groups(connection, entry))
-        memberships = paths(entry, found, self._settings.most_groups)
-        person = self._map.person(entry, self.name, [each.group for each in found])
-        disabled = bool(account.refusal(entry.values, self._now()))
-        return Seen(person, entry.dn, disabled, tuple(memberships))
+        found = self._memberships(entry, with_paths=True)
+        person = self._person(entry, found)
+        if person is None:
+            return None
+        groups = tuple(SeenGroup(each.group, each.path) for each in found)
+        return Seen(person, bool(account.refusal(entry.values, self._now())), groups, entry.dn)
+
+    def check(self) -> Iterator[CheckedStep]:
+        """Walk the whole chain to each controller, up to the first step that fails."""
+        return check_chain(self.client, self._map, self._base, self._groups)
 
     def close(self) -> None:
         """Close every connection that lies idle."""
         self.client.close()
 
-    def _found(self, condition: str | None) -> Person | None:
-        entry, _ = self._one(condition)
-        return self._admitted(entry).person if entry else None
+    def _named(self, username: str) -> tuple[Entry | None, str]:
+        """The entry that a typed name belongs to, or None and the word for the audit row."""
+        try:
+            name = prepared_username(username, LONGEST_NAME)
+        except BadUsername:  # controls, and what is invisible: Samba ends a name at a NUL
+            return None, "unknown_user"
+        called = (name, name.rpartition("\\")[2], name.rpartition("@")[0])
+        return self._one(filter_for(name, self._settings.realms), called)
 
-    def _one(self, condition: str | None) -> tuple[Entry | None, str]:
-        """The one entry that matches, or None and the word for why there is none."""
+    def _one(self, condition: str | None, called: Sequence[str] = ()) -> tuple[Entry | None, str]:
+        """The one entry that matches, or None and the word for why there is none.
+
+        With `called` it has to have one of these names by our own rules of sameness too: those of
+        Windows take ann and änn for one.
+        """
         if condition is None:
             return None, "unknown_user"
-        whole = self._condition(condition)
+        whole = all_of((self._map.user_filter, condition))
         try:
             found = self.client.ask(lambda c: find(c, self._base, whole, self._wanted, most=1))
         except TooManyEntries:
-            log.warning("a name belongs to several entries", extra={"directory": self.name})
+            self._log("a name belongs to several entries", reason="ambiguous")
             return None, "ambiguous"
+        if found and called and not _is_called(found[0], called):
+            self._log("an entry came that has another name", dn=found[0].dn)
+            return None, "unknown_user"
         return (found[0], "") if found else (None, "unknown_user")
-
-    def _condition(self, condition: str) -> str:
-        return all_of((condition, self._settings.user_filter))
 
     def _admitted(self, entry: Entry) -> Authentication:
         """The person of an entry, with all groups, unless the account may not be used now."""
@@ -185,24 +194,20 @@ class ActiveDirectory:
         reason = account.refusal(entry.values, self._now())
         if reason:
             return Authentication(None, reason, own_name)
-        groups = self._read(lambda connection: self._groups.groups(connection, entry))
-        try:
-            person = self._map.person(entry, self.name, [each.group for each in groups])
-        except UnusableEntry as problem:
-            fields = {"directory": self.name, "dn": entry.dn, "reason": str(problem)}
-            log.warning("an entry can't be a person", extra=fields)
-            return Authentication(None, "unusable_entry", own_name)
-        return Authentication(person, "", own_name)
+        person = self._person(entry, self._memberships(entry))
+        return Authentication(person, "" if person else "unusable_entry", own_name)
 
-    def _read(self, work: Callable[[Connection], T]) -> T:
+    def _memberships(self, entry: Entry, *, with_paths: bool = False) -> list[Membership]:
+        return self.client.ask(
+            lambda connection: self._groups.memberships(connection, entry, with_paths=with_paths)
+        )
+
+    def _person(self, entry: Entry, memberships: Sequence[Membership]) -> Person | None:
         try:
-            return self.client.ask(work)
-        except GroupsUnreadable:
-            detail = "tokenGroups is empty: put bind_dn into Windows Authorization Access Group"
-        except BadIdentifier as problem:
-            detail = str(problem)
-        log.error("groups can't be read", extra={"directory": self.name, "detail": detail})
-        raise DirectoryUnavailable(self.name, "groups can't be read")
+            return self._map.person(entry, self.name, [each.group for each in memberships])
+        except UnusableEntry as problem:
+            self._log("an entry can't be a person", dn=entry.dn, reason=str(problem))
+            return None
 
     def _refusal(self, answer: Answer) -> str:
         """The word for a controller's no; "" if it said yes. Raises DirectoryUnavailable."""
@@ -210,9 +215,18 @@ class ActiveDirectory:
             return ""
         if answer.code == _INVALID_CREDENTIALS:
             return reason_of(answer.message)
-        detail = f"{answer.description} ({answer.code}) {answer.message}"
-        log.error("passwords can't be checked", extra={"directory": self.name, "detail": detail})
+        said = f"{answer.description} ({answer.code}) {answer.message}"
+        self._log("a controller gave no usable answer to a password", reason=said)
         raise DirectoryUnavailable(self.name, "it gave no usable answer")
+
+    def _log(self, what: str, **fields: str) -> None:
+        log.warning(what, extra={"directory": self.name, **fields})
+
+
+def _is_called(entry: Entry, names: Sequence[str]) -> bool:
+    keys = {username_key(name) for name in names if name}
+    own = (*entry.texts("sAMAccountName"), *entry.texts("userPrincipalName"))
+    return any(username_key(name) in keys for name in own)
 
 
 def _usable(password: str) -> bytes | None:

@@ -16,9 +16,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from idp.directory.active_directory.identifiers import sid_text
+from idp.directory.active_directory.identifiers import BadIdentifier, sid_text
 from idp.directory.active_directory.names import escaped_bytes, escaped_text
 from idp.directory.ldap.connection import Connection
+from idp.directory.ldap.failure import Refused
 from idp.directory.ldap.names import dn_key
 from idp.directory.ldap.search import Entry, TooManyEntries, find, read
 from idp.directory.ldap.tree import FoundGroup, Membership, TooManyGroups, walk
@@ -28,12 +29,17 @@ from idp.settings.directories import NestedGroups
 GROUP_ATTRIBUTES = ("sAMAccountName", "objectSid", "memberOf")
 _IN_CHAIN = "1.2.840.113556.1.4.1941"  # LDAP_MATCHING_RULE_IN_CHAIN, [MS-ADTS] 3.1.1.3.4.4.3
 _IS_GROUP = "(objectCategory=group)"
+_OF_A_PERSON = ("objectSid", "primaryGroupID", "memberOf")
+_INSUFFICIENT_ACCESS_RIGHTS = 50
 _SIDS_AT_ONCE = 100
 _DOMAIN = re.compile(r"(?:^|,)(DC=[^,]+(?:,DC=[^,]+)*)$", re.IGNORECASE)
 
 
-class GroupsUnreadable(Exception):
-    """The controller gave no groups at all for an account."""
+class GroupsUnreadable(Refused):
+    """The controller did not give what an account's groups are."""
+
+    def __init__(self, description: str) -> None:
+        super().__init__(_INSUFFICIENT_ACCESS_RIGHTS, description)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,29 +49,47 @@ class GroupReader:
     way: NestedGroups
     base: str
     most: int
+    sources: tuple[str, ...] = ("memberOf",)
 
-    def groups(self, connection: Connection, person: Entry) -> list[FoundGroup]:
-        """All groups of an entry that holds objectSid and primaryGroupID, sorted by name.
+    def memberships(
+        self,
+        connection: Connection,
+        person: Entry,
+        username: str = "",
+        *,
+        with_paths: bool = False,
+    ) -> list[Membership]:
+        """All groups of an entry, sorted by name; the way of each only if it is asked for.
 
-        A group has an entry without values if it lies outside `base`, and is named by its SID.
-        Raises GroupsUnreadable, TooManyGroups, Refused, ServerFailed.
+        A group that lies outside `base` is named by its SID. Raises GroupsUnreadable,
+        TooManyGroups, Refused, ServerFailed.
         """
-        found = self._by_token if self.way == "token" else self._in_chain
+        by_token = self.way == "token"
+        wanted = (*_OF_A_PERSON, "tokenGroups") if by_token else _OF_A_PERSON
+        whole = read(connection, person.dn, wanted) or person
+        find_all = self._by_token if by_token else self._in_chain
         try:
-            groups = found(connection, person)
+            found = find_all(connection, whole)
         except TooManyEntries:
             raise TooManyGroups from None
-        return sorted(groups, key=lambda each: (each.group.name.casefold(), each.group.dn or ""))
+        except BadIdentifier as problem:
+            raise GroupsUnreadable(problem.message) from None
+        found.sort(key=lambda each: (each.group.name.casefold(), each.group.dn or ""))
+        if with_paths:
+            return _paths(whole, found, self.most)
+        return [Membership(each, (), 0) for each in found]
 
     def _by_token(self, connection: Connection, person: Entry) -> list[FoundGroup]:
         """Everybody has at least a primary group, so that none at all means no right to read.
 
         Somebody with fewer groups than they have could escape a rule that denies.
         """
-        found = read(connection, person.dn, ("tokenGroups",))
-        sids = found.values.get("tokengroups", ()) if found else ()
+        sids = person.values.get("tokengroups", ())
         if not sids:
-            raise GroupsUnreadable
+            raise GroupsUnreadable(
+                f"tokenGroups of {person.dn} is empty: put the searching account into the group "
+                "Windows Authorization Access Group"
+            )
         if len(sids) > self.most:
             raise TooManyGroups
         named = {
@@ -74,7 +98,7 @@ class GroupReader:
         return [named.get(sid_text(sid)) or _outside(sid) for sid in sids]
 
     def _in_chain(self, connection: Connection, person: Entry) -> list[FoundGroup]:
-        primaries = self._with(connection, primary_sid(person))
+        primaries = self._with(connection, _primary_sid(person))
         found = self._above(connection, person.dn) + primaries
         for primary in primaries:
             found += self._above(connection, primary.entry.dn)
@@ -96,14 +120,14 @@ class GroupReader:
         return [FoundGroup(group, entry) for entry in entries if (group := group_of(entry))]
 
 
-def paths(person: Entry, found: Sequence[FoundGroup], most: int) -> list[Membership]:
+def _paths(person: Entry, found: Sequence[FoundGroup], most: int) -> list[Membership]:
     """The groups with the way by which each is inherited; `person` holds memberOf besides.
 
     The ways are those of memberOf and of the primary group. Groups that neither explains, such as
     those that lie outside the base, are taken for direct ones.
     """
     by_dn = {dn_key(each.entry.dn): each for each in found if each.group.dn}
-    primary = {sid_text(sid) for sid in primary_sid(person)}
+    primary = {sid_text(sid) for sid in _primary_sid(person)}
     direct = [by_dn[key] for key in map(dn_key, person.texts("memberOf")) if key in by_dn]
     direct += [each for each in found if each.group.sid in primary]
 
@@ -116,7 +140,7 @@ def paths(person: Entry, found: Sequence[FoundGroup], most: int) -> list[Members
     return explained + [Membership(each, (), 0) for each in found if each.group.sid not in seen]
 
 
-def primary_sid(person: Entry) -> Iterator[bytes]:
+def _primary_sid(person: Entry) -> Iterator[bytes]:
     """The primary group is a number in the account's domain: the SIDs differ in their end alone."""
     sid, number = person.raw("objectSid"), person.raw("primaryGroupID")
     if sid and number:

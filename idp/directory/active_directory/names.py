@@ -19,16 +19,16 @@ def filter_for(typed: str, realms: Iterable[str]) -> str | None:
     ours = {realm.casefold() for realm in realms}
     domain, backslash, account = typed.rpartition("\\")
     if backslash:
-        return _person(_account(account)) if domain.casefold() in ours and account else None
+        return _account(account) if domain.casefold() in ours and account else None
     account, at, suffix = typed.rpartition("@")
     if not at:
-        return _person(_account(typed)) if typed else None
+        return _account(typed) if typed else None
     if not account or not suffix:
         return None
     by_principal = f"(userPrincipalName={escaped_text(typed)})"
     if suffix.casefold() in ours:
-        return _person(f"(|{by_principal}{_account(account)})")
-    return _person(by_principal)
+        return f"(|{by_principal}{_account(account)})"
+    return by_principal
 
 
 def filter_for_principal(name: str, realm: str, realms: Iterable[str]) -> str | None:
@@ -40,16 +40,12 @@ def filter_for_principal(name: str, realm: str, realms: Iterable[str]) -> str | 
 
 def filter_for_guid(guid: bytes) -> str:
     """The filter for the one entry with this objectGUID."""
-    return _person(f"(objectGUID={escaped_bytes(guid)})")
+    return f"(objectGUID={escaped_bytes(guid)})"
 
 
 def escaped_bytes(raw: bytes) -> str:
     """Bytes as a filter takes them (RFC 4515 section 3)."""
     return "".join(f"\\{byte:02x}" for byte in raw)
-
-
-def _person(condition: str) -> str:
-    return f"(&{IS_PERSON}{condition})"
 
 
 def _account(name: str) -> str:
