@@ -5,6 +5,8 @@
 
 PORT ?= 8080
 SANDBOX_PORT ?= 8081
+# Where the demonstration's people are: local, or ldap.
+DIRECTORY ?= local
 VENV := .venv
 PY := $(VENV)/bin/python
 # The first of these that is 3.11 or newer.
@@ -15,8 +17,9 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(PY) -m pip install --quiet --no-input -
 help: ## List these targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-run: $(VENV)/run.installed ## Start the demonstration (PORT=8080 SANDBOX_PORT=8081)
-	@exec $(PY) -m idp demo --port $(PORT) --sandbox-port $(SANDBOX_PORT)
+run: $(VENV)/run.installed ## Start the demonstration (PORT=8080 SANDBOX_PORT=8081 DIRECTORY=ldap)
+	@[ "$(DIRECTORY)" != ldap ] || sh tests/prepare.sh ldap
+	@exec $(PY) -m idp demo --port $(PORT) --sandbox-port $(SANDBOX_PORT) --directory $(DIRECTORY)
 
 test: ## Run every test
 	@sh tests/prepare.sh

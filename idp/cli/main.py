@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import click
 
 from idp import __version__
+from idp.directory.interface import DirectoryUnavailable
 from idp.errors import IdpError
 
 GROUPS = {
@@ -74,8 +76,14 @@ def idp(config: Path | None) -> None:
 
 def run() -> None:
     """Run the command; every refusal becomes one sentence and exit code 2."""
+    # A command tells what it has to tell itself; `idp serve` sets its log up.
+    logging.getLogger("idp").addHandler(logging.NullHandler())
     try:
         idp(prog_name="idp")
+    except DirectoryUnavailable as refusal:
+        click.echo(f"idp: {refusal.message}", err=True)
+        click.echo(f"     See why with: idp directory check {refusal.directory}", err=True)
+        sys.exit(2)
     except IdpError as refusal:
         click.echo(f"idp: {refusal.message}", err=True)
         if refusal.advice:
