@@ -33,6 +33,16 @@ class TicketSignInRefused(IdpError):
         )
 
 
+class NoTicketDirectory(SettingsError):
+    """kerberos.directory names no Active Directory."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"kerberos.directory is {name!r}, which is no Active Directory of ours.",
+            'Name one of [[directories]] that has kind = "active_directory".',
+        )
+
+
 class TicketDirectory(Protocol):
     """A directory whose people hold Kerberos tickets."""
 
@@ -67,7 +77,7 @@ class TicketSignIn:
 def open_kerberos(settings: Settings, directories: Mapping[str, object]) -> Kerberos | None:
     """What the settings say of Kerberos; None if nothing.
 
-    Raises SettingsError, KerberosUnusable or KeytabUnusable, so that a server that was told to
+    Raises NoTicketDirectory, KerberosUnusable or KeytabUnusable, so that a server that was told to
     take tickets does not start without.
     """
     own = settings.kerberos
@@ -75,10 +85,7 @@ def open_kerberos(settings: Settings, directories: Mapping[str, object]) -> Kerb
         return None
     directory = directories.get(own.directory)
     if not isinstance(directory, ActiveDirectory):
-        raise SettingsError(
-            f"kerberos.directory is {own.directory!r}, which is no Active Directory of ours.",
-            'Name one of [[directories]] that has kind = "active_directory".',
-        )
+        raise NoTicketDirectory(own.directory)
     acceptor = TicketAcceptor(
         own.keytab,
         settings.service_principal,

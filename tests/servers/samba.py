@@ -1,7 +1,8 @@
 """A real Active Directory domain (Samba), thrown away afterwards.
 
-`Domain` is provisioned once; its `controllers()` are copies of it that run side by side, each on a
-127.x.y.z of its own, because the ports of LDAP can't be chosen. It needs root for those ports.
+A `Domain` is a copy of one that is provisioned once. Its controllers are copies of it that run side
+by side, each on a 127.x.y.z of its own, because the ports of LDAP can't be chosen. It needs root for
+those ports.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ ADMINISTRATOR = "Administrator@corp.test"
 ADMINISTRATOR_PASSWORD = "Adm1n-Passw0rd"
 PASSWORD = "Passw0rd!"
 PATIENCE = 60.0  # seconds; only a broken server needs them
+_KEPT = Path(__file__).resolve().parents[2] / "build"
 PROGRAMS = ("samba-tool", "kinit", "ldbmodify")
 # types-ldap3 leaves its methods without types.
 Administrator = Any
@@ -79,17 +81,13 @@ _KRB5_CONF = """[libdefaults]
 
 
 class Domain:
-    """A provisioned domain in a folder, which no server uses: controllers run on copies of it."""
+    """A domain in a folder that no server uses: controllers run on copies of it."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="idp-domain-"))
         self.authority = Authority(self.folder / "authority")
         self._provisioned = self.folder / "provisioned"
-        provision = ["samba-tool", "domain", "provision", f"--realm={REALM}"]
-        provision += [f"--domain={NETBIOS}", "--server-role=dc", "--dns-backend=NONE"]
-        provision += [f"--adminpass={ADMINISTRATOR_PASSWORD}", "--host-name=dc1"]
-        provision += ["--host-ip=127.0.0.10", f"--targetdir={self._provisioned}"]
-        _run([*provision, "--configfile=/dev/null"])
+        _run(["cp", "-a", "--reflink=auto", str(_provisioned()), str(self._provisioned)])
 
     def fill(self, with_people: Callable[[Controller], None]) -> None:
         """Let `with_people` write to the domain before any controller is copied from it."""
@@ -268,6 +266,24 @@ class Controller:
 
 
 _LONG_AGO = 131000000000000000  # in 2016, as Windows counts
+
+
+def _provisioned() -> Path:
+    """An empty domain, provisioned once for each version of Samba: it takes many seconds."""
+    version = subprocess.run(
+        ["/usr/sbin/samba", "--version"], capture_output=True, text=True, check=True
+    ).stdout
+    kept = _KEPT / "-".join(("samba", *version.split()[1:]))
+    if not kept.exists():
+        _KEPT.mkdir(exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix="samba-", dir=_KEPT))
+        command = ["samba-tool", "domain", "provision", f"--realm={REALM}", f"--domain={NETBIOS}"]
+        command += ["--server-role=dc", "--dns-backend=NONE", "--host-name=dc1"]
+        command += [f"--adminpass={ADMINISTRATOR_PASSWORD}", "--host-ip=127.0.0.10"]
+        _run([*command, f"--targetdir={fresh}", "--configfile=/dev/null"])
+        with suppress(OSError):  # another run was quicker
+            fresh.rename(kept)
+    return kept
 
 
 def free_address() -> str:

@@ -150,7 +150,8 @@ class ActiveDirectory:
         if person is None:
             return None
         groups = tuple(SeenGroup(each.group, each.path) for each in found)
-        return Seen(person, bool(account.refusal(entry.values, self._now())), groups, entry.dn)
+        reason = account.refusal(entry.values, self._now())
+        return Seen(person, bool(reason), groups, entry.dn, reason)
 
     def check(self) -> Iterator[CheckedStep]:
         """Walk the whole chain to each controller, up to the first step that fails."""
