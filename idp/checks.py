@@ -176,6 +176,16 @@ def _kerberos(settings: Settings) -> Iterator[Finding]:
     except IdpError as problem:
         yield _bad("kerberos", problem)
         return
+    server = settings.server
+    if server.secure and not server.tls_certificate and not server.trusted_proxies:
+        yield Finding(
+            Severity.BAD,
+            "kerberos",
+            "No browser is asked for a ticket: TLS ends at a proxy that is not trusted, so that "
+            "neither the browser's network nor its channel is known.",
+            "Set server.trusted_proxies to the number of proxies in front, usually 1.",
+        )
+        return
     yield Finding(
         Severity.GOOD,
         "kerberos",

@@ -86,11 +86,18 @@ def open_kerberos(settings: Settings, directories: Mapping[str, object]) -> Kerb
     directory = directories.get(own.directory)
     if not isinstance(directory, ActiveDirectory):
         raise NoTicketDirectory(own.directory)
+    try:
+        settings.data_folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise SettingsError(
+            f"data_folder {settings.data_folder} can't be made: {problem.strerror}.",
+            "It keeps which tokens were used.",
+        ) from None
     acceptor = TicketAcceptor(
         own.keytab,
         settings.service_principal,
         own.realm,
-        settings.data_folder / "kerberos.rcache",
+        settings.data_folder.resolve() / "kerberos.rcache",
     )
     return Kerberos(acceptor, directory, own.within)
 

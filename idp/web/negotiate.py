@@ -29,12 +29,13 @@ def may_be_asked(kerberos: Kerberos | None, settings: Settings) -> bool:
 
     Only in the networks of the settings, only over the channel that the settings promise (RFC 4559
     section 6: whoever reads the session's cookie has the session), and only for a page of its own:
-    not for a picture or a frame that another site shows.
+    not for a picture or a frame that another site shows. Behind a proxy that is not trusted neither
+    network nor channel is known, so nobody is asked.
     """
     return (
         kerberos is not None
         and _is_within(request.remote_addr or "", kerberos.networks)
-        and (request.is_secure or not settings.server.secure or not _scheme_is_known(settings))
+        and (request.is_secure or not settings.server.secure)
         and request.headers.get("Sec-Fetch-Dest", "document") == "document"
     )
 
@@ -68,11 +69,6 @@ def prove_ourselves(response: AnyResponse, answer: bytes) -> None:
     """Give the browser the proof that it wants of the service (RFC 4559 section 4.1)."""
     if answer:
         response.headers["WWW-Authenticate"] = f"{_SCHEME} {base64.b64encode(answer).decode()}"
-
-
-def _scheme_is_known(settings: Settings) -> bool:
-    """Whether we see how the browser reached us: we speak TLS ourselves, or a proxy tells."""
-    return bool(settings.server.tls_certificate or settings.server.trusted_proxies)
 
 
 def _is_within(address: str, networks: tuple[Network, ...]) -> bool:

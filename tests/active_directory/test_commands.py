@@ -120,6 +120,8 @@ def kerberos(keytab: Path) -> dict[str, Any]:
 def test_check_names_kerberos_and_what_is_wrong_with_it(command: Command, keytab: Path) -> None:
     done = command("check", kerberos=kerberos(keytab))
     assert f"✔ kerberos: {keytab} has a key of {SERVICE}@CORP.TEST" in done.stdout
+    done = command("check", kerberos=kerberos(keytab), server={"base_url": "https://idp.test"})
+    assert "No browser is asked for a ticket" in done.stdout
     for wrong, sentence in (
         ({"service_principal": "HTTP/elsewhere.test"}, "has no key of HTTP/elsewhere.test"),
         ({"directory": "local"}, "which is no Active Directory of ours"),

@@ -1,8 +1,8 @@
 """A real Active Directory domain (Samba), thrown away afterwards.
 
-A `Domain` is a copy of one that is provisioned once. Its controllers are copies of it that run side
-by side, each on a 127.x.y.z of its own, because the ports of LDAP can't be chosen. It needs root for
-those ports.
+A `Domain` is a copy of one that is provisioned once. Its controllers are copies of it that run
+side by side, each on a 127.x.y.z of its own, because the ports of LDAP can't be chosen. It needs
+root for those ports.
 """
 
 from __future__ import annotations
