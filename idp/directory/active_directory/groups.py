@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from idp.directory.active_directory.identifiers import BadIdentifier, sid_text
 from idp.directory.active_directory.names import escaped_bytes, escaped_text
+from idp.directory.characters import refused_in_label
 from idp.directory.ldap.connection import Connection
 from idp.directory.ldap.failure import Refused
 from idp.directory.ldap.names import dn_key
@@ -157,10 +158,14 @@ def group_of(entry: Entry) -> Group | None:
     """The group of an entry that holds GROUP_ATTRIBUTES.
 
     It is named by sAMAccountName, which is unique in its domain. A common name is unique only
-    beside its neighbours, so that somebody who may add groups elsewhere could choose it.
+    beside its neighbours, so that somebody who may add groups elsewhere could choose it. A name
+    with characters that show nothing is not used: the SID stands in its place.
     """
-    name, sid = entry.text("sAMAccountName"), entry.raw("objectSid")
-    return Group(name, entry.dn, sid_text(sid)) if name and sid else None
+    name, raw = entry.text("sAMAccountName"), entry.raw("objectSid")
+    if raw is None:
+        return None
+    sid = sid_text(raw)
+    return Group(name if name and not refused_in_label(name) else sid, entry.dn, sid)
 
 
 def _outside(sid: bytes) -> FoundGroup:
