@@ -53,7 +53,7 @@ class DemoSlapd:
         """Raises IdpError where there is no slapd."""
         self._folder = folder.resolve()
         self._port = port
-        self._slapd = _program("slapd")
+        self._slapd = find_program("slapd")
         self.ca_file = self._folder / "ca" / "ca.pem"
         self.password_file = self._folder / "bind-password"
 
@@ -120,7 +120,7 @@ class DemoSlapd:
         self.password_file.touch(mode=0o600)
         self.password_file.write_text(secret + "\n")
         done = subprocess.run(
-            [_program("slapadd"), "-f", str(self._configuration), "-q"],
+            [find_program("slapadd"), "-f", str(self._configuration), "-q"],
             input="\n".join(_ldif(secret)),
             capture_output=True,
             text=True,
@@ -184,7 +184,8 @@ def _first(candidates: Sequence[str]) -> str:
     return next((each for each in candidates if Path(each).is_dir()), candidates[0])
 
 
-def _program(name: str) -> str:
+def find_program(name: str) -> str:
+    """The path of a program, in the places where servers are too. Raises IdpError."""
     found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin:/usr/libexec")
     if found is None:
         raise IdpError(

@@ -83,6 +83,7 @@ class Slapd:
         extra: str = "",
     ) -> None:
         self._program = require_program("slapd", "slapd", "/usr/sbin/slapd")
+        self._slapadd = require_program("slapadd", "slapadd", "/usr/sbin/slapadd")
         self.folder = Path(tempfile.mkdtemp(prefix="idp-slapd-"))
         self.authority = authority or Authority(self.folder / "ca")
         self.port, self.tls_port = free_port(), free_port()
@@ -112,8 +113,17 @@ class Slapd:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.discard()
+
+    def discard(self) -> None:
+        """Stop it, and remove all that it wrote."""
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def load(self, ldif: Path) -> None:
+        """Load many entries while it is not running."""
+        command = [self._slapadd, "-q", "-f", str(self.configuration), "-l", str(ldif)]
+        subprocess.run(command, check=True, capture_output=True)
 
     @property
     def ca_file(self) -> Path:
