@@ -1,7 +1,7 @@
 # make run    try it: everything on this machine, no AWS account needed
 # make test   every test; installs what they need where it can
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench screenshots clean lock
+.PHONY: help run test lint bench screenshots clean lock kerberos
 
 PORT ?= 8080
 SANDBOX_PORT ?= 8081
@@ -65,4 +65,8 @@ $(VENV)/run.installed: requirements.lock pyproject.toml | $(PY)
 $(VENV)/dev.installed: requirements-dev.lock pyproject.toml | $(PY)
 	@$(PIP) --require-hashes -r requirements-dev.lock
 	@$(PIP) --no-deps --no-build-isolation -e .
+	@sh docs/deploy/link-gssapi.sh $(PY) || true
 	@touch $@ $(VENV)/run.installed
+
+kerberos: $(VENV)/run.installed ## Let the virtual environment use Debian's python3-gssapi
+	@sh docs/deploy/link-gssapi.sh $(PY)

@@ -21,6 +21,7 @@ from idp.keys.ring import KeyRing
 from idp.keys.signing_key import CustodyDown
 from idp.settings import Settings, load_settings
 from idp.signin.browser import BrowserTokens
+from idp.signin.negotiate import open_kerberos
 from idp.signin.sessions import Sessions
 from idp.signin.throttle import Throttle
 from idp.telemetry.counting import CountedAuditLog, TimedHandover
@@ -113,6 +114,7 @@ def compose(settings: Settings, database: Database, metrics: Metrics) -> Parts:
         fetches=MetadataFetches(database),
         now=utc_now,
         demo_people=settings.demo_people,
+        kerberos=open_kerberos(settings, directories.by_name),
     )
 
 

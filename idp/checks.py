@@ -12,6 +12,8 @@ from idp.aws.endpoints import DEFAULT, PARTITIONS, BadEndpoint, sign_in_endpoint
 from idp.db import schema
 from idp.db.engine import Database
 from idp.directory.configured import local_directory
+from idp.directory.kerberos.acceptor import require_library
+from idp.directory.kerberos.keytab import require_service
 from idp.directory.ldap.bind_password import BindPasswordUnusable, read_bind_password
 from idp.entitlements.store import Entitlements
 from idp.entitlements.template import Template
@@ -21,6 +23,7 @@ from idp.keys.encryption_at_rest import NONE, key_file
 from idp.keys.file_custody import at_rest
 from idp.keys.store import active_key, published_keys
 from idp.settings import Settings
+from idp.signin.negotiate import NoTicketDirectory
 from idp.web.tls import require_usable_pair
 
 EXPIRY_WARNING = timedelta(days=60)
@@ -49,6 +52,7 @@ def check_all(settings: Settings, now: datetime) -> Iterator[Finding]:
     yield from _transport(settings)
     yield from _aws_settings(settings)
     yield from _directories(settings)
+    yield from _kerberos(settings)
     database = Database(settings.database_url, settings.database.pool_size)
     try:
         try:
@@ -159,6 +163,38 @@ def _directories(settings: Settings) -> Iterator[Finding]:
                 subject,
                 f"To see whether it answers: idp directory check {each.name}",
             )
+
+
+def _kerberos(settings: Settings) -> Iterator[Finding]:
+    """Whether tickets could be opened; nothing is asked of a domain controller."""
+    own = settings.kerberos
+    if own.keytab is None:
+        return
+    kinds = {each.name: each.kind for each in settings.directories}
+    try:
+        if kinds.get(own.directory) != "active_directory":
+            raise NoTicketDirectory(own.directory)
+        require_library()
+        require_service(own.keytab, settings.service_principal, own.realm)
+    except IdpError as problem:
+        yield _bad("kerberos", problem)
+        return
+    server = settings.server
+    if server.secure and not server.tls_certificate and not server.trusted_proxies:
+        yield Finding(
+            Severity.BAD,
+            "kerberos",
+            "No browser is asked for a ticket: TLS ends at a proxy that is not trusted, so that "
+            "neither the browser's network nor its channel is known.",
+            "Set server.trusted_proxies to the number of proxies in front, usually 1.",
+        )
+        return
+    yield Finding(
+        Severity.GOOD,
+        "kerberos",
+        f"{own.keytab} has a key of {settings.service_principal}@{own.realm}; asked for a ticket "
+        f"are browsers in {', '.join(own.networks)}.",
+    )
 
 
 def _is_endpoint(partition: str, code: str) -> bool:

@@ -133,6 +133,7 @@ def make_company(
     *,
     people: Sequence[tuple[str, Sequence[str], dict[str, tuple[str, ...]]]] = (),
     custody: str = "file",
+    rules: bytes = RULES,
     **sections: object,
 ) -> Company:
     """A company with three AWS accounts; `sections` override settings, like aws={...}."""
@@ -151,7 +152,7 @@ def make_company(
         generate_key(session, settings, now=now, days=30, custody=custody)
         for account in ACCOUNTS:
             save_account(session, account)
-        apply_rules(session, parse_rules(RULES, Accounts(ACCOUNTS)))
+        apply_rules(session, parse_rules(rules, Accounts(ACCOUNTS)))
         certificate = active_key(session).certificate
     directory = LocalDirectory(database, Passwords(settings.sign_in))
     department = {"department": ("Platform",)}

@@ -35,6 +35,8 @@ elif [ "${1:-}" != venv ]; then
 	need winbind /usr/sbin/winbindd
 	need ldb-tools ldbmodify
 	need krb5-user kinit
+	need python3-gssapi /usr/lib/python3/dist-packages/gssapi
+	need curl curl
 	need softhsm2 softhsm2-util
 fi
 

@@ -41,11 +41,12 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignInSucceeded(Event):
-    """A person proved who they are."""
+    """A person proved who they are; `factor` is how, if not with a password."""
 
     type: ClassVar[str] = "sign_in.succeeded"
     directory_id: str
     person_id: str
+    factor: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -167,7 +167,7 @@ def _show_seen(seen: Seen) -> None:
         ("user name", person.username),
         ("display name", person.display_name),
         ("email", person.email or ""),
-        ("state", "disabled" if seen.disabled else "enabled"),
+        ("state", (seen.reason or "disabled") if seen.disabled else "enabled"),
     ]
     lines += [(name, value) for name, values in person.attributes.items() for value in values]
     for each in seen.groups:
@@ -191,6 +191,7 @@ def _seen_document(seen: Seen) -> dict[str, Any]:
         "display_name": person.display_name,
         "email": person.email,
         "disabled": seen.disabled,
+        "reason": seen.reason,
         "attributes": {name: list(values) for name, values in person.attributes.items()},
         "groups": [
             {

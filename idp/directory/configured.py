@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, cast
 
 from idp.db.engine import Database
+from idp.directory.active_directory.directory import ActiveDirectory
 from idp.directory.interface import Directory
 from idp.directory.ldap.openldap import LdapDirectory
 from idp.directory.local import LocalDirectory
@@ -56,7 +57,17 @@ def _ldap(own: DirectorySettings, _settings: Settings, _database: Database) -> L
     return LdapDirectory(own)
 
 
-_MAKERS: Mapping[DirectoryKind, Maker] = {"local": _local, "ldap": _ldap}
+def _active_directory(
+    own: DirectorySettings, _settings: Settings, _database: Database
+) -> ActiveDirectory:
+    return ActiveDirectory(own)
+
+
+_MAKERS: Mapping[DirectoryKind, Maker] = {
+    "local": _local,
+    "ldap": _ldap,
+    "active_directory": _active_directory,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,12 +20,16 @@ class SeenGroup:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """All that we see of somebody. `entry` is where they are: a DN; empty in our own database."""
+    """All that we see of somebody. `entry` is where they are: a DN; empty in our own database.
+
+    `reason` is the word for why they may not sign in now, if the directory says more than that.
+    """
 
     person: Person
     disabled: bool
     groups: tuple[SeenGroup, ...]
     entry: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

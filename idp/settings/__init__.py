@@ -6,6 +6,7 @@ import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 from pydantic_settings import (
@@ -19,6 +20,7 @@ from idp.errors import IdpError
 from idp.settings.aws import AwsSettings, NameIdFormat, SamlSettings, SignatureDigest
 from idp.settings.custody import KmsSettings, Pkcs11Settings
 from idp.settings.directories import LOCAL, DirectorySettings, checked_together
+from idp.settings.kerberos import KerberosSettings
 from idp.settings.keys import KeySettings
 from idp.settings.section import Section
 from idp.settings.server import AuditSettings, DatabaseSettings, LogSettings, ServerSettings
@@ -30,6 +32,7 @@ __all__ = [
     "AwsSettings",
     "DatabaseSettings",
     "DirectorySettings",
+    "KerberosSettings",
     "KeySettings",
     "KmsSettings",
     "LogSettings",
@@ -70,6 +73,7 @@ class Settings(BaseSettings):
     keys: KeySettings = KeySettings()
     session: SessionSettings = SessionSettings()
     sign_in: SignInSettings = SignInSettings()
+    kerberos: KerberosSettings = KerberosSettings()
     saml: SamlSettings = SamlSettings()
     aws: AwsSettings = AwsSettings()
     audit: AuditSettings = AuditSettings()
@@ -98,6 +102,20 @@ class Settings(BaseSettings):
         if len(set(names)) != len(names):
             raise ValueError("service_providers should each have a name of its own")
         return self
+
+    @model_validator(mode="after")
+    def _tickets_over_tls(self) -> Settings:
+        if self.kerberos.keytab and not (self.server.secure or self.server.is_loopback):
+            raise ValueError(
+                "kerberos needs an https server.base_url: over plain HTTP others could read the "
+                "cookie of a session that a ticket opened (RFC 4559 section 6)"
+            )
+        return self
+
+    @property
+    def service_principal(self) -> str:
+        """The Kerberos service's name without its realm: as set, or HTTP/ and our host."""
+        return self.kerberos.service_principal or f"HTTP/{urlsplit(self.server.base_url).hostname}"
 
     @property
     def entity_id(self) -> str:

@@ -13,6 +13,7 @@ from idp.settings.section import Section
 
 DirectoryKind = Literal["local", "ldap", "active_directory"]
 TlsMode = Literal["ldaps", "starttls", "none"]
+NestedGroups = Literal["token", "chain"]
 Preset = Literal["inetOrgPerson", "active_directory"]
 GroupSource = Literal["groupOfNames", "groupOfUniqueNames", "posixGroup", "memberOf"]
 
@@ -127,6 +128,12 @@ class DirectorySettings(Section):
     most_groups: int = Field(
         2000, ge=1, le=20_000, description="Someone in more groups than this can't sign in."
     )
+    nested_groups: NestedGroups = Field(
+        "token", description="Active Directory: read tokenGroups, or ask by the rule in chain."
+    )
+    global_catalogue: bool = Field(
+        False, description="Active Directory: ask the catalogue of the whole forest."
+    )
     timeout_seconds: float = Field(
         2.0, ge=0.2, le=30, description="How long one server may take to connect, or to answer."
     )
@@ -142,7 +149,10 @@ class DirectorySettings(Section):
     def _whole(self) -> DirectorySettings:
         if self.kind == "local":
             return self
-        if bool(self.servers) == bool(self.srv_record):
+        found_by_domain = self.kind == "active_directory" and "dc=" in self.base_dn.lower()
+        if self.servers and self.srv_record:
+            raise ValueError(f"{self.name}: set either servers or srv_record")
+        if not self.servers and not self.srv_record and not found_by_domain:
             raise ValueError(f"{self.name}: set either servers or srv_record")
         if not self.base_dn and not self.user_base_dn:
             raise ValueError(f"{self.name}: set base_dn")

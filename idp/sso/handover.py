@@ -31,6 +31,7 @@ from idp.signin.sessions import SignedIn
 from idp.sso.names import KeptNames, session_name, source_identity
 from idp.sso.remembered_roles import remember_use
 
+_BY_TICKET = "urn:oasis:names:tc:SAML:2.0:ac:classes:Kerberos"
 _OVER_TLS = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport"
 _WITHOUT_TLS = "urn:oasis:names:tc:SAML:2.0:ac:classes:Password"
 
@@ -277,12 +278,17 @@ class Handover:
             ),
             attributes=aws_attributes(aws),
             authn_instant=signed_in.authenticated_at,
-            authn_context=_OVER_TLS if self._settings.server.secure else _WITHOUT_TLS,
+            authn_context=self._authn_context(signed_in),
             session_index="_" + session_index[:40],
             issue_instant=now,
             lifetime=timedelta(seconds=saml.assertion_seconds),
             clock_skew=timedelta(seconds=saml.clock_skew_seconds),
         )
+
+    def _authn_context(self, signed_in: SignedIn) -> str:
+        if "kerberos" in signed_in.factors:
+            return _BY_TICKET
+        return _OVER_TLS if self._settings.server.secure else _WITHOUT_TLS
 
     def _signed(
         self, statement: Statement, ready: ReadyKey, encrypt_to: EncryptionKey | None

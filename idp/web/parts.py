@@ -17,6 +17,7 @@ from idp.keys.fetches import MetadataFetches
 from idp.keys.ring import KeyRing
 from idp.settings import Settings
 from idp.signin.browser import BrowserTokens
+from idp.signin.negotiate import Kerberos
 from idp.signin.sessions import Sessions
 from idp.signin.throttle import Throttle
 from idp.sso.handover import Handover
@@ -40,6 +41,7 @@ class Parts:
     fetches: MetadataFetches
     now: Callable[[], datetime]
     demo_people: tuple[tuple[str, str, str], ...] = ()
+    kerberos: Kerberos | None = None
 
 
 def parts() -> Parts:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 from idp.directory.ldap.attributes import AttributeMap, UnusableEntry
 from idp.directory.ldap.bind_password import BindPasswordUnusable, read_bind_password
@@ -12,8 +13,9 @@ from idp.directory.ldap.connection import Connection
 from idp.directory.ldap.discovery import Discovery
 from idp.directory.ldap.endpoint import Endpoint
 from idp.directory.ldap.failure import Refused, ServerFailed, Step
-from idp.directory.ldap.groups import MEMBER_OF, GroupReader
+from idp.directory.ldap.groups import MEMBER_OF
 from idp.directory.ldap.search import Entry, TooManyEntries, find, read
+from idp.directory.ldap.tree import Membership
 from idp.directory.seen import CheckedStep
 
 _TO_CONNECT = (Step.RESOLVE, Step.CONNECT, Step.TLS)
@@ -35,8 +37,28 @@ _ADVICE = {
 }
 
 
+class ReadsGroups(Protocol):
+    """What finds the groups of an entry: below `base`, of the kinds `sources`."""
+
+    @property
+    def base(self) -> str:
+        """The DN that groups are below."""
+        ...
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Object classes of groups, or memberOf."""
+        ...
+
+    def memberships(
+        self, connection: Connection, person: Entry, username: str
+    ) -> Sequence[Membership]:
+        """The groups of an entry. Raises TooManyGroups, Refused, ServerFailed."""
+        ...
+
+
 def check_chain(
-    client: Client, attributes: AttributeMap, base: str, groups: GroupReader
+    client: Client, attributes: AttributeMap, base: str, groups: ReadsGroups
 ) -> Iterator[CheckedStep]:
     """Every step with every server. Nothing is changed, and no person's password is asked for."""
     settings = client.settings
@@ -58,7 +80,7 @@ def check_chain(
 
 
 def _check_server(
-    client: Client, endpoint: Endpoint, attributes: AttributeMap, base: str, groups: GroupReader
+    client: Client, endpoint: Endpoint, attributes: AttributeMap, base: str, groups: ReadsGroups
 ) -> Iterator[CheckedStep]:
     server = str(endpoint)
     began = time.monotonic()
@@ -89,7 +111,7 @@ def _tls_step(server: str, connection: Connection) -> CheckedStep:
 
 
 def _check_content(
-    server: str, connection: Connection, attributes: AttributeMap, base: str, groups: GroupReader
+    server: str, connection: Connection, attributes: AttributeMap, base: str, groups: ReadsGroups
 ) -> Iterator[CheckedStep]:
     if read(connection, base, ["1.1"]) is None:
         message = f"there is no entry {base}, or the account may not see it"
@@ -113,7 +135,7 @@ def _check_content(
 
 
 def _check_groups(
-    server: str, connection: Connection, person: Entry, name: str, groups: GroupReader
+    server: str, connection: Connection, person: Entry, name: str, groups: ReadsGroups
 ) -> CheckedStep:
     if read(connection, groups.base, ["1.1"]) is None:
         message = f"there is no entry {groups.base}, or the account may not see it"
