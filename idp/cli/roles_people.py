@@ -104,7 +104,10 @@ def _read(line: bytes, number: int, file: Path) -> Person:
     if len(line) > LONGEST_LINE:
         raise BadPeopleFile(f"{file} has a line {number} of more than {LONGEST_LINE:,} bytes.")
     try:
-        return person_from_json(json.loads(line))
+        document = json.loads(line)
+        if isinstance(document, dict):
+            document.pop("roles", None)  # those of the day when it was written
+        return person_from_json(document)
     except BadPersonDocument as problem:
         reason = problem.message.removeprefix("The stored person can't be read: ").rstrip(".")
     except (ValueError, RecursionError):

@@ -67,7 +67,8 @@ def plan(
       idp roles plan roles.toml
       idp roles plan roles.toml --exit-code --json
       idp roles plan roles.toml --factor kerberos --from-address 10.1.2.3
-      idp directory sync corp > people.jsonl; idp roles plan roles.toml --people people.jsonl
+      idp directory sync corp --output people.jsonl
+      idp roles plan roles.toml --people people.jsonl
     """
     keep = None if as_json or all_people else PEOPLE_SHOWN
     circumstances = circumstances_of(factor, from_address)
