@@ -339,7 +339,8 @@ def people_file(tmp_path: Path) -> Path:
         corp_person(number, *(["developers"] if number % 10 == 0 else []), department="R")
         for number in range(200)
     )
-    path.write_text("".join(json.dumps(person_to_json(each)) + "\n" for each in everyone))
+    lines = ({**person_to_json(each), "roles": []} for each in everyone)
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     return path
 
 
