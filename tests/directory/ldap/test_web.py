@@ -49,7 +49,7 @@ def company_with(own_slapd: Slapd, tmp_path: Path, sqlite_url: str) -> Iterator[
             tmp_path,
             sqlite_url,
             datetime.now(UTC),
-            directories=directories,  # type: ignore[arg-type]
+            directories=directories,
             session={"refresh_seconds": 0},
         )
         made.append(company)
