@@ -9,7 +9,6 @@ from typing import Protocol, cast
 from idp.db.engine import Database
 from idp.directory.active_directory.directory import ActiveDirectory
 from idp.directory.interface import Directory
-from idp.directory.ldap.openldap import LdapDirectory
 from idp.directory.local import LocalDirectory
 from idp.directory.passwords import Passwords
 from idp.directory.person import Person
@@ -53,7 +52,10 @@ def _local(own: DirectorySettings, settings: Settings, database: Database) -> Lo
     return LocalDirectory(database, Passwords(settings.sign_in), own.name, own.realms)
 
 
-def _ldap(own: DirectorySettings, _settings: Settings, _database: Database) -> LdapDirectory:
+def _ldap(own: DirectorySettings, _settings: Settings, _database: Database) -> ListedDirectory:
+    # Imported only where it is used: ldap3 and dnspython take long, and most commands need neither.
+    from idp.directory.ldap.openldap import LdapDirectory
+
     return LdapDirectory(own)
 
 
