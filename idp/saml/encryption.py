@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 from lxml import etree
 
 from idp.errors import IdpError
+from idp.saml.canonical_xml import CanonicalXml
 from idp.saml.signature import canonical
 from idp.saml.xml import ASSERTION
 
@@ -83,8 +84,8 @@ def _public_key(pem: str) -> RSAPublicKey:
     return key
 
 
-def encrypted_assertion(assertion: str, key: EncryptionKey) -> str:
-    """A saml:EncryptedAssertion for an assertion; both are canonical text. Raises NotEncrypted."""
+def encrypted_assertion(assertion: CanonicalXml, key: EncryptionKey) -> CanonicalXml:
+    """A saml:EncryptedAssertion for an assertion. Raises NotEncrypted."""
     holder = etree.Element(_ENCRYPTED_ASSERTION, nsmap={"saml": ASSERTION})
     try:
         holder.append(_encrypted_data(holder, assertion.encode(), key))
@@ -93,7 +94,7 @@ def encrypted_assertion(assertion: str, key: EncryptionKey) -> str:
             "The assertion could not be encrypted; none was made.",
             "Look at the account's key with: idp aws encryption status",
         ) from None
-    return canonical(holder).decode()
+    return CanonicalXml(canonical(holder).decode())
 
 
 def _encrypted_data(holder: etree._Element, octets: bytes, key: EncryptionKey) -> etree._Element:

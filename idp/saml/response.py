@@ -2,7 +2,7 @@
 
 It writes the message as its own canonical form (Exclusive XML Canonicalization 1.0), so that what
 is hashed and signed is what is sent, and nothing has to be canonicalised. Every value goes through
-idp.saml.canonical_text, which lets none of them break out of its place.
+idp.saml.canonical_xml, which lets none of them break out of its place.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 
-from idp.saml.canonical_text import attribute_value, element_text
+from idp.saml.canonical_xml import CanonicalXml, element
 from idp.saml.encryption import EncryptionKey, encrypted_assertion
 from idp.saml.ids import new_id
 from idp.saml.signature import SignatureAlgorithm, Signer, signature
@@ -97,77 +96,116 @@ def build_response(
     shorten AWS sessions. Raises UnspeakableValue and NotEncrypted.
     """
     response_id, assertion_id = new_id(), new_id()
-    assertion = _signed(*_assertion(statement, assertion_id), assertion_id, signer, algorithm)
+    parts = _signed(_assertion(statement, assertion_id), assertion_id, signer, algorithm)
+    assertion = _whole(parts)
     if encrypt_to is not None:
         assertion = encrypted_assertion(assertion, encrypt_to)
-    before, after = _response(statement, response_id, assertion)
+    parts = _response(statement, response_id, assertion)
     if sign_response:
-        response = _signed(before, after, response_id, signer, algorithm)
-    else:
-        response = before + after
-    return SignedResponse(response.encode(), response_id, assertion_id)
+        parts = _signed(parts, response_id, signer, algorithm)
+    return SignedResponse(_whole(parts).encode(), response_id, assertion_id)
+
+
+# An element's name, its attributes, and the elements in it, of which the first is its Issuer.
+_Parts = tuple[str, dict[str, str], tuple[CanonicalXml, ...]]
+
+
+def _whole(parts: _Parts) -> CanonicalXml:
+    name, attributes, content = parts
+    return element(name, attributes, *content)
 
 
 def _signed(
-    before: str, after: str, identifier: str, signer: Signer, algorithm: SignatureAlgorithm
-) -> str:
-    """An element in two parts, with its signature between them: after its Issuer (core 5.4.1)."""
-    canonical = (before + after).encode()
-    return before + signature(canonical, identifier, signer, algorithm) + after
+    parts: _Parts, identifier: str, signer: Signer, algorithm: SignatureAlgorithm
+) -> _Parts:
+    """The parts of an element with its signature among them: after its Issuer (core 5.4.1)."""
+    made = signature(_whole(parts).encode(), identifier, signer, algorithm)
+    name, attributes, (issuer, *others) = parts
+    return name, attributes, (issuer, made, *others)
 
 
 # In the canonical form, namespaces stand where they are first used, before the attributes, which
-# are in the order of the alphabet; no element is closed in its start tag.
+# are in the order of the alphabet.
 
 
-def _response(statement: Statement, identifier: str, assertion: str) -> tuple[str, str]:
-    """The Response up to its Issuer, and the rest."""
+def _response(statement: Statement, identifier: str, assertion: CanonicalXml) -> _Parts:
     return (
-        f'<samlp:Response xmlns:samlp="{PROTOCOL}" '
-        f'Destination="{attribute_value(statement.recipient)}" ID="{identifier}" '
-        f'IssueInstant="{_time(statement.issue_instant)}" Version="2.0">'
-        f'<saml:Issuer xmlns:saml="{ASSERTION}">{element_text(statement.issuer)}</saml:Issuer>',
-        f'<samlp:Status><samlp:StatusCode Value="{SUCCESS}"></samlp:StatusCode></samlp:Status>'
-        f"{assertion}</samlp:Response>",
+        "samlp:Response",
+        {
+            "xmlns:samlp": PROTOCOL,
+            "Destination": statement.recipient,
+            "ID": identifier,
+            "IssueInstant": _time(statement.issue_instant),
+            "Version": "2.0",
+        },
+        (
+            element("saml:Issuer", {"xmlns:saml": ASSERTION}, statement.issuer),
+            _SUCCEEDED,
+            assertion,
+        ),
     )
 
 
-def _assertion(statement: Statement, identifier: str) -> tuple[str, str]:
-    """The Assertion up to its Issuer, and the rest."""
-    issued = _time(statement.issue_instant)
+def _assertion(statement: Statement, identifier: str) -> _Parts:
     starts = _time(statement.issue_instant - statement.clock_skew)
     ends = _time(statement.issue_instant + statement.lifetime)
     name_id = statement.name_id
     return (
-        f'<saml:Assertion xmlns:saml="{ASSERTION}" ID="{identifier}" IssueInstant="{issued}" '
-        f'Version="2.0"><saml:Issuer>{element_text(statement.issuer)}</saml:Issuer>',
-        f'<saml:Subject><saml:NameID Format="{attribute_value(name_id.format)}">'
-        f"{element_text(name_id.value)}</saml:NameID>"
-        f'<saml:SubjectConfirmation Method="{BEARER}"><saml:SubjectConfirmationData '
-        f'NotOnOrAfter="{ends}" Recipient="{attribute_value(statement.recipient)}">'
-        "</saml:SubjectConfirmationData></saml:SubjectConfirmation></saml:Subject>"
-        f'<saml:Conditions NotBefore="{starts}" NotOnOrAfter="{ends}"><saml:AudienceRestriction>'
-        f"<saml:Audience>{element_text(statement.audience)}</saml:Audience>"
-        "</saml:AudienceRestriction></saml:Conditions>"
-        f'<saml:AuthnStatement AuthnInstant="{_time(statement.authn_instant)}" '
-        f'SessionIndex="{attribute_value(statement.session_index)}"><saml:AuthnContext>'
-        f"<saml:AuthnContextClassRef>{element_text(statement.authn_context)}"
-        "</saml:AuthnContextClassRef></saml:AuthnContext></saml:AuthnStatement>"
-        f"<saml:AttributeStatement>{''.join(map(_attribute, statement.attributes))}"
-        "</saml:AttributeStatement></saml:Assertion>",
+        "saml:Assertion",
+        {
+            "xmlns:saml": ASSERTION,
+            "ID": identifier,
+            "IssueInstant": _time(statement.issue_instant),
+            "Version": "2.0",
+        },
+        (
+            element("saml:Issuer", {}, statement.issuer),
+            element(
+                "saml:Subject",
+                {},
+                element("saml:NameID", {"Format": name_id.format}, name_id.value),
+                element(
+                    "saml:SubjectConfirmation",
+                    {"Method": BEARER},
+                    element(
+                        "saml:SubjectConfirmationData",
+                        {"NotOnOrAfter": ends, "Recipient": statement.recipient},
+                    ),
+                ),
+            ),
+            element(
+                "saml:Conditions",
+                {"NotBefore": starts, "NotOnOrAfter": ends},
+                element(
+                    "saml:AudienceRestriction", {}, element("saml:Audience", {}, statement.audience)
+                ),
+            ),
+            element(
+                "saml:AuthnStatement",
+                {
+                    "AuthnInstant": _time(statement.authn_instant),
+                    "SessionIndex": statement.session_index,
+                },
+                element(
+                    "saml:AuthnContext",
+                    {},
+                    element("saml:AuthnContextClassRef", {}, statement.authn_context),
+                ),
+            ),
+            element("saml:AttributeStatement", {}, *map(_attribute, statement.attributes)),
+        ),
     )
 
 
-def _attribute(attribute: Attribute) -> str:
-    values = "</saml:AttributeValue><saml:AttributeValue>".join(map(element_text, attribute.values))
-    if attribute.values:
-        values = f"<saml:AttributeValue>{values}</saml:AttributeValue>"
-    return f"{_attribute_start(attribute.name)}{values}</saml:Attribute>"
+def _attribute(attribute: Attribute) -> CanonicalXml:
+    return element(
+        "saml:Attribute",
+        {"Name": attribute.name, "NameFormat": URI_NAMES},
+        *[element("saml:AttributeValue", {}, value) for value in attribute.values],
+    )
 
 
-@lru_cache(maxsize=256)
-def _attribute_start(name: str) -> str:
-    return f'<saml:Attribute Name="{attribute_value(name)}" NameFormat="{URI_NAMES}">'
+_SUCCEEDED = element("samlp:Status", {}, element("samlp:StatusCode", {"Value": SUCCESS}))
 
 
 def _time(moment: datetime) -> str:

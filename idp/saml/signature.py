@@ -14,7 +14,7 @@ from typing import Protocol
 
 from lxml import etree
 
-from idp.saml.canonical_text import attribute_value
+from idp.saml.canonical_xml import CanonicalXml, attribute_value
 from idp.saml.xml import EXCLUSIVE_C14N, XMLDSIG
 
 _HASHES = {"sha256": hashlib.sha256, "sha384": hashlib.sha384, "sha512": hashlib.sha512}
@@ -69,7 +69,7 @@ def canonical(element: etree._Element) -> bytes:
 
 def signature(
     canonical_element: bytes, identifier: str, signer: Signer, algorithm: SignatureAlgorithm
-) -> str:
+) -> CanonicalXml:
     """The ds:Signature of the element whose attribute ID is `identifier`, as canonical XML.
 
     SAML core 5.4: enveloped signature, one reference, exclusive canonicalization. The element is
@@ -81,7 +81,7 @@ def signature(
     # Standing alone, SignedInfo declares its namespace itself.
     alone = f'<ds:SignedInfo xmlns:ds="{XMLDSIG}">{info}'
     value = base64.b64encode(signer.sign(alone.encode(), algorithm.digest)).decode()
-    return (
+    return CanonicalXml(
         f'<ds:Signature xmlns:ds="{XMLDSIG}"><ds:SignedInfo>{info}'
         f"<ds:SignatureValue>{value}</ds:SignatureValue><ds:KeyInfo><ds:X509Data>"
         f"<ds:X509Certificate>{signer.certificate}</ds:X509Certificate>"

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from idp.saml.canonical_text import UnspeakableValue
+from idp.saml.canonical_xml import UnspeakableValue
 from idp.saml.response import Attribute, NameId, SignedResponse, build_response
 from idp.saml.signature import ALGORITHMS, canonical
 from tests import independent
