@@ -24,6 +24,8 @@ _IN_ATTRIBUTES = {
     "\n": "&#xA;",
     "\r": "&#xD;",
 }
+# What most values are made of, and means nothing anywhere: told by one look.
+_plain = re.compile(r"[ !#-%'-;=?-~]*").fullmatch
 _SPECIAL_IN_ELEMENTS = re.compile("[&<>\r]")
 _SPECIAL_IN_ATTRIBUTES = re.compile('[&<"\t\n\r]')
 
@@ -44,11 +46,15 @@ def element(name: str, attributes: Mapping[str, str], *content: str) -> Canonica
     `attributes` are in canonical order: namespaces, then names by the alphabet. The name and the
     attributes' names are taken as they are.
     """
-    start = "".join([f' {key}="{attribute_value(value)}"' for key, value in attributes.items()])
-    inside = "".join(
-        [each if isinstance(each, CanonicalXml) else element_text(each) for each in content]
-    )
-    return CanonicalXml(f"<{name}{start}>{inside}</{name}>")
+    parts = ["<", name]
+    for key, value in attributes.items():
+        parts += (" ", key, '="', value if _plain(value) else attribute_value(value), '"')
+    parts.append(">")
+    for each in content:
+        plain = type(each) is CanonicalXml or _plain(each)
+        parts.append(each if plain else element_text(each))
+    parts += ("</", name, ">")
+    return CanonicalXml("".join(parts))
 
 
 def element_text(value: str) -> str:
