@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+import resource
 import sys
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
 import click
 
 from idp import __version__
+from idp.directory.interface import DirectoryUnavailable
 from idp.errors import IdpError
 
 GROUPS = {
@@ -17,6 +21,7 @@ GROUPS = {
     "certs": "Signing keys and their certificates.",
     "check": "Say what is wrong, missing or unsafe, before serving.",
     "db": "The database: schema, backup, restore.",
+    "directory": "The places where people live: is all well, who is in them.",
     "demo": "Everything at once, with a sandbox AWS and demo people.",
     "metadata": "The metadata that IAM admins register.",
     "roles": "Who gets which AWS role, and why.",
@@ -72,9 +77,21 @@ def idp(config: Path | None) -> None:
 
 
 def run() -> None:
-    """Run the command; every refusal becomes one sentence and exit code 2."""
+    """Run the command; every refusal becomes one sentence and exit code 2.
+
+    No core is dumped, for it would hold private keys and passwords; a service that may not set
+    its own limits, as under systemd's filter of system calls, has LimitCORE=0 for that.
+    """
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # A command tells what it has to tell itself; `idp serve` sets its log up.
+    logging.getLogger("idp").addHandler(logging.NullHandler())
     try:
         idp(prog_name="idp")
+    except DirectoryUnavailable as refusal:
+        click.echo(f"idp: {refusal.message}", err=True)
+        click.echo(f"     See why with: idp directory check {refusal.directory}", err=True)
+        sys.exit(2)
     except IdpError as refusal:
         click.echo(f"idp: {refusal.message}", err=True)
         if refusal.advice:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from idp.audit.log import utc_now
 from idp.db.engine import Database
-from idp.keys.custody import open_signer
+from idp.keys.custody import open_signer, probe
+from idp.keys.expiry import ExpiryWarnings
 from idp.keys.signing_key import KeyUnusable, SigningKey
 from idp.keys.store import active_key
 from idp.saml.signature import Signer
@@ -65,19 +68,28 @@ class KeyRing:
         self._ready: ReadyKey | None = None
         self._seen_at = 0.0
         self._failure: _Failure | None = None
+        self._expiry = ExpiryWarnings()
 
     def active(self) -> ReadyKey:
         """The active key. Raises KeyUnusable if there is none or its custody refuses."""
         ready = self._within(REFRESH_SECONDS)
         if ready is not None:
             return ready
-        self._raise_fresh_failure()
+        self._raise_failure(RETRY_SECONDS)
         if self._looking.acquire(blocking=False):
             try:
                 return self._look()
             finally:
                 self._looking.release()
-        return self._within(LONGEST_UNSEEN_SECONDS) or self._after_somebody_looked()
+        ready = self._within(LONGEST_UNSEEN_SECONDS)
+        if ready is not None:
+            return ready
+        self._raise_failure()  # while somebody tries again, nobody waits for what failed just now
+        return self._after_somebody_looked()
+
+    def check(self) -> None:
+        """Raise KeyUnusable unless the active key could sign now; a token or cloud is asked."""
+        probe(self.active().signer)
 
     def _within(self, seconds: float) -> ReadyKey | None:
         # In this order: _look writes _seen_at last, so a key is never taken for a newer one.
@@ -91,7 +103,7 @@ class KeyRing:
             ready = self._within(REFRESH_SECONDS)
             if ready is not None:
                 return ready
-            self._raise_fresh_failure()
+            self._raise_failure(RETRY_SECONDS)
             return self._look()
         finally:
             self._looking.release()
@@ -100,6 +112,7 @@ class KeyRing:
         asked_at = self._clock()
         with self._database.reading() as session:
             key = active_key(session)
+        self._expiry.look([key], utc_now())
         if self._ready is None or self._ready.key.fingerprint != key.fingerprint:
             self._ready = self._opened(key)
         self._seen_at = asked_at
@@ -117,7 +130,7 @@ class KeyRing:
         self._failure = None
         return ReadyKey(key, signer)
 
-    def _raise_fresh_failure(self) -> None:
+    def _raise_failure(self, younger_than: float = math.inf) -> None:
         failure = self._failure
-        if failure is not None and self._clock() - failure.at < RETRY_SECONDS:
+        if failure is not None and self._clock() - failure.at < younger_than:
             raise KeyUnusable(failure.message, failure.advice)

@@ -8,17 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.company import FAST, make_company
+from tests.company import FAST, RULES, make_company
 from tests.operations.node import Node
 
 
-def company_settings(folder: Path, database_url: str) -> dict[str, object]:
+def company_settings(folder: Path, database_url: str, rules: bytes = RULES) -> dict[str, object]:
     """Make the company's data in `folder` and the database; gives the settings that name them."""
-    made = make_company(folder, database_url, datetime.now(UTC))
+    made = make_company(folder, database_url, datetime.now(UTC), rules=rules)
     made.parts.database.close()
     return {
         "database": {"url": database_url},
-        "keys": {"folder": str(folder / "certs")},
+        "keys": {
+            "folder": str(folder / "certs"),
+            "encryption_key_file": str(folder / "key-encryption.key"),
+        },
         "sign_in": {**FAST, "failures_per_network": 10_000, "failures_per_person": 10_000},
     }
 
