@@ -196,7 +196,7 @@ def test_reading_everybody_takes_the_same_memory_for_more_of_them(make: MakeDire
         server.seed()
         peaks = []
         added = 0
-        for count in (200, 1000):
+        for count in (100, 500):
             with server.admin() as admin:
                 for number in range(added, count):
                     uid = f"u{number:05}"

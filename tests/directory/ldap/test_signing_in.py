@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 from idp.directory.interface import Directory
+from idp.directory.ldap.client import Client
+from idp.directory.ldap.connection import Answer, Control
 from idp.directory.ldap.openldap import LdapDirectory
-from tests.directory.ldap.conftest import MakeDirectory
+from idp.settings.directories import DirectorySettings
+from tests.directory.ldap.conftest import MakeDirectory, settings_for
 from tests.servers.slapd import PASSWORD, SUFFIX, Slapd
 
 
@@ -154,3 +159,28 @@ def test_own_attributes_are_added_to_the_presets(make: MakeDirectory) -> None:
     assert person
     assert person.attributes["everything"] == ("ann@example.test", "archer@example.test")
     assert person.attributes["department"] == ("Platform",)
+
+
+class _CountingClient(Client):
+    """The real one, which notes whom it was asked to bind as."""
+
+    def __init__(self, settings: DirectorySettings) -> None:
+        super().__init__(settings)
+        self.bound_as: list[str] = []
+
+    def check_password(self, dn: str, password: bytes, controls: Sequence[Control] = ()) -> Answer:
+        self.bound_as.append(dn)
+        return super().check_password(dn, password, controls)
+
+
+@pytest.mark.parametrize("name", ["patient", "nobody", "twin", "*", "\\"])
+def test_every_attempt_costs_one_search_and_one_bind_whoever_is_asked_for(
+    slapd: Slapd, tmp_path: Path, name: str
+) -> None:
+    settings = settings_for(slapd, folder=tmp_path)
+    client = _CountingClient(settings)
+    directory = LdapDirectory(settings, client)
+    assert directory.authenticate(name, "wrong").person is None
+    assert len(client.bound_as) == 1
+    assert client.bound_as[0].endswith(SUFFIX)
+    directory.close()
