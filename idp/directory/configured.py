@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Protocol, cast
 
 from idp.db.engine import Database
-from idp.directory.active_directory.directory import ActiveDirectory
 from idp.directory.interface import Directory
 from idp.directory.local import LocalDirectory
 from idp.directory.passwords import Passwords
@@ -52,8 +51,9 @@ def _local(own: DirectorySettings, settings: Settings, database: Database) -> Lo
     return LocalDirectory(database, Passwords(settings.sign_in), own.name, own.realms)
 
 
+# Both are imported only where they are used: ldap3 and dnspython take long to import, and most
+# commands need neither.
 def _ldap(own: DirectorySettings, _settings: Settings, _database: Database) -> ListedDirectory:
-    # Imported only where it is used: ldap3 and dnspython take long, and most commands need neither.
     from idp.directory.ldap.openldap import LdapDirectory
 
     return LdapDirectory(own)
@@ -61,7 +61,9 @@ def _ldap(own: DirectorySettings, _settings: Settings, _database: Database) -> L
 
 def _active_directory(
     own: DirectorySettings, _settings: Settings, _database: Database
-) -> ActiveDirectory:
+) -> ListedDirectory:
+    from idp.directory.active_directory.directory import ActiveDirectory
+
     return ActiveDirectory(own)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -90,3 +92,9 @@ def test_names_and_realms_belong_to_one_directory(
 def test_there_is_one_local_database(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="at most one directory is local"):
         _load(tmp_path, {"name": "one"}, {"name": "two"})
+
+
+def test_commands_do_not_load_ldap_libraries_that_no_directory_needs() -> None:
+    code = "import sys, idp.cli.user, idp.cli.roles; print({'ldap3', 'dns'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
