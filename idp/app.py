@@ -25,7 +25,17 @@ from idp.signin.throttle import Throttle
 from idp.telemetry.counting import CountedAuditLog, TimedHandover
 from idp.telemetry.metrics import Metrics
 from idp.telemetry.readiness import Readiness
-from idp.web import aws, errors, health, metadata, portal, preflight, security, sign_in
+from idp.web import (
+    aws,
+    errors,
+    health,
+    metadata,
+    portal,
+    preflight,
+    security,
+    sign_in,
+    signing_keys,
+)
 from idp.web.mount import mounted_at
 from idp.web.observing import observe_requests
 from idp.web.parts import Parts
@@ -57,7 +67,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     CSRFProtect(app).exempt(metadata.single_sign_on)
     security.set_headers(app, settings)
     errors.register(app)
-    for blueprint in (sign_in, portal, aws, metadata, preflight, health):
+    for blueprint in (sign_in, portal, aws, metadata, signing_keys, preflight, health):
         app.register_blueprint(blueprint.blueprint)
     application = mounted_at(urlsplit(settings.server.base_url).path, app.wsgi_app)
     if hops := settings.server.trusted_proxies:

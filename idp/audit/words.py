@@ -28,7 +28,7 @@ SENTENCES: Mapping[str, str] = {
     "key.activated": "{actor} let key {subject} sign from now on: {changes}",
     "key.retired": "{actor} retired signing key {subject}: {changes}",
     "key.revoked": "{actor} revoked signing key {subject}: {changes}",
-    "key.exported": "{actor} TOOK OUT THE PRIVATE HALF of signing key {subject}: {changes}",
+    "key.exported": "{actor} took out the private half of signing key {subject}: {changes}",
     "key.encrypted": "{actor} encrypted the file of signing key {subject}: {changes}",
     "rotation.started": "{actor} began rotation {subject}: {changes}",
     "rotation.account_excluded": "{actor} LEFT ACCOUNT {subject} OUT of a rotation: {changes}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 
 import click
@@ -64,8 +65,10 @@ def encrypt(context: click.Context, new_key: bool, as_json: bool) -> None:
 
 
 def _files(database: Database) -> Sequence[SigningKey]:
+    """Keys in files; not those that are published no longer and whose file somebody removed."""
     with database.reading() as session:
-        return [key for key in all_keys(session) if key.custody == FILE]
+        keys = [key for key in all_keys(session) if key.custody == FILE]
+    return [key for key in keys if key.state.published or os.path.lexists(key.locator)]
 
 
 def _record(database: Database, changed: Encrypted) -> None:

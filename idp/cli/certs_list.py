@@ -14,9 +14,11 @@ from idp.audit.text import printable
 from idp.cli.context import open_database
 from idp.cli.key_document import key_document
 from idp.cli.key_timeline import timeline_table
+from idp.keys.custody import FILE
+from idp.keys.file_custody import at_rest
 from idp.keys.lifecycle import find_key
 from idp.keys.publication import PublishedCertificate
-from idp.keys.signing_key import SigningKey
+from idp.keys.signing_key import KeyUnusable, SigningKey
 from idp.keys.steps import KeyStep, steps_of
 from idp.keys.store import all_keys
 from idp.keys.timeline import timeline
@@ -90,12 +92,21 @@ def _facts(key: SigningKey) -> Sequence[tuple[str, str]]:
         ("Key", key.id),
         ("State", key.state.value),
         ("Custody", f"{key.custody}, {key.locator}"),
+        *((("At rest", _at_rest(key)),) if key.custody == FILE else ()),
         ("Algorithm", key.algorithm),
         ("Subject", key.subject),
         ("Valid", f"{certificate.not_before:%Y-%m-%d} to {certificate.not_after:%Y-%m-%d}"),
         ("SHA-256", certificate.fingerprint),
         *((("Revoked for", key.revoked_reason),) if key.revoked_reason else ()),
     )
+
+
+def _at_rest(key: SigningKey) -> str:
+    try:
+        found = at_rest(key)
+    except KeyUnusable as problem:
+        return problem.message
+    return f"encrypted ({found.kind} {found.by})" if found.by else "not encrypted"
 
 
 def _step_document(step: KeyStep) -> dict[str, str]:

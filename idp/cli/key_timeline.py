@@ -12,7 +12,8 @@ from idp.keys.signing_key import KeyState
 from idp.keys.timeline import KeyLine, Timeline
 
 NARROWEST = 20
-_BESIDE = 50  # columns that the words beside the picture take
+_WIDE = 80
+_BESIDE, _BESIDE_NARROW = 50, 28  # columns that the words beside the picture take
 _BLOCKS = {KeyState.NEXT: "▒", KeyState.ACTIVE: "█", KeyState.RETIRING: "▓"}
 _COLOURS = {
     KeyState.NEXT: "cyan",
@@ -25,9 +26,10 @@ _COLOURS = {
 
 def timeline_table(found: Timeline, columns: int) -> RenderableType:
     """A row for each key, `columns` characters wide, and a line that explains the signs."""
-    width = max(columns - _BESIDE, NARROWEST)
+    wide = columns >= _WIDE
+    width = max(columns - (_BESIDE if wide else _BESIDE_NARROW), NARROWEST)
     table = Table(box=None, pad_edge=False, show_edge=False)
-    for name in ("KEY", "STATE", "CUSTODY", "UNTIL"):
+    for name in ("KEY", "STATE", "CUSTODY", "UNTIL") if wide else ("KEY", "STATE"):
         table.add_column(name, no_wrap=True)
     table.add_column(_ends(found, width), no_wrap=True)
     for line in found.lines:
@@ -35,8 +37,7 @@ def timeline_table(found: Timeline, columns: int) -> RenderableType:
         table.add_row(
             Text(key.id),
             Text(key.state.value, style=_COLOURS[key.state]),
-            Text(key.custody),
-            Text(f"{line.valid_until:%Y-%m-%d}"),
+            *((Text(key.custody), Text(f"{line.valid_until:%Y-%m-%d}")) if wide else ()),
             _drawn(line, found, width),
         )
     signs: Sequence[str | tuple[str, str]] = (

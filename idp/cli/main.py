@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import resource
 import sys
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
@@ -72,7 +74,13 @@ def idp(config: Path | None) -> None:
 
 
 def run() -> None:
-    """Run the command; every refusal becomes one sentence and exit code 2."""
+    """Run the command; every refusal becomes one sentence and exit code 2.
+
+    No core is dumped, for it would hold private keys and passwords; a service that may not set
+    its own limits, as under systemd's filter of system calls, has LimitCORE=0 for that.
+    """
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         idp(prog_name="idp")
     except IdpError as refusal:

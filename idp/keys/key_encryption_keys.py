@@ -25,6 +25,10 @@ from idp.keys.signing_key import KeyUnusable
 WHAT = "The key-encryption key"
 _BYTES = 32
 _NONCE = 12
+_MISSING = (
+    "Put the file back, or copy it from the node that made the signing key; or set "
+    "keys.encryption_key_file to where it is."
+)
 _HEAD = (
     "# Key-encryption key of the signing keys. Without it their files are worth nothing:\n"
     "# keep a copy, and keep it where no copy of the key files is.\n"
@@ -85,8 +89,12 @@ def keys_in_file(path: Path, *, make: bool = False) -> OwnKeys:
     Raises KeyUnusable.
     """
     if make and not path.exists() and not path.is_symlink():
-        write_new(path, _content([new_key()]), WHAT)
-    lines = read_private(path, WHAT).splitlines()
+        try:
+            write_new(path, _content([new_key()]), WHAT)
+        except KeyUnusable:
+            if not path.exists():  # else another process was faster, and its key is as good
+                raise
+    lines = read_private(path, WHAT, _MISSING).splitlines()
     texts = [line for line in lines if line.strip() and not line.lstrip().startswith(b"#")]
     return OwnKeys("file", _read(texts, str(path)), str(path))
 

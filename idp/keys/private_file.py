@@ -13,8 +13,10 @@ from idp.keys.signing_key import KeyUnusable
 LARGEST = 64 * 1024  # bytes; an RSA key of 16,384 bits needs 13,000
 
 
-def read_private(path: Path, what: str) -> bytes:
+def read_private(path: Path, what: str, missing: str = "Put the file back.") -> bytes:
     """The content of `path`, which `what` names in sentences, such as "The key file".
+
+    `missing` is what to do if it can't be opened.
 
     Raises KeyUnusable unless it is a regular file, no symbolic link, that belongs to this user or
     to root, and that nobody else can read or write.
@@ -27,9 +29,7 @@ def read_private(path: Path, what: str) -> bytes:
                 f"{what} {path} is a symbolic link, which could lead anywhere.",
                 "Name the file itself.",
             ) from None
-        raise KeyUnusable(
-            f"{what} {path} can't be read: {problem.strerror}.", "Put the file back."
-        ) from None
+        raise KeyUnusable(f"{what} {path} can't be read: {problem.strerror}.", missing) from None
     try:
         _require_ours_alone(os.fstat(descriptor), path, what)
         return os.read(descriptor, LARGEST)

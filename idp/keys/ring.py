@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -71,13 +72,17 @@ class KeyRing:
         ready = self._within(REFRESH_SECONDS)
         if ready is not None:
             return ready
-        self._raise_fresh_failure()
+        self._raise_failure(RETRY_SECONDS)
         if self._looking.acquire(blocking=False):
             try:
                 return self._look()
             finally:
                 self._looking.release()
-        return self._within(LONGEST_UNSEEN_SECONDS) or self._after_somebody_looked()
+        ready = self._within(LONGEST_UNSEEN_SECONDS)
+        if ready is not None:
+            return ready
+        self._raise_failure()  # while somebody tries again, nobody waits for what failed just now
+        return self._after_somebody_looked()
 
     def _within(self, seconds: float) -> ReadyKey | None:
         # In this order: _look writes _seen_at last, so a key is never taken for a newer one.
@@ -91,7 +96,7 @@ class KeyRing:
             ready = self._within(REFRESH_SECONDS)
             if ready is not None:
                 return ready
-            self._raise_fresh_failure()
+            self._raise_failure(RETRY_SECONDS)
             return self._look()
         finally:
             self._looking.release()
@@ -117,7 +122,7 @@ class KeyRing:
         self._failure = None
         return ReadyKey(key, signer)
 
-    def _raise_fresh_failure(self) -> None:
+    def _raise_failure(self, younger_than: float = math.inf) -> None:
         failure = self._failure
-        if failure is not None and self._clock() - failure.at < RETRY_SECONDS:
+        if failure is not None and self._clock() - failure.at < younger_than:
             raise KeyUnusable(failure.message, failure.advice)

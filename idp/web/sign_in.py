@@ -28,7 +28,7 @@ from idp.web.visitor import (
 blueprint = Blueprint("sign_in", __name__)
 
 _BROWSER_REMEMBERED = 400 * 24 * 3600  # seconds; the longest that browsers keep a cookie
-_OWN_PAGE = re.compile(r"/(?:aws|preflight)?(?:\?[\x21-\x7e]*)?")
+_OWN_PAGE = re.compile(r"/(?:aws|preflight|for-admins/keys)?(?:\?[\x21-\x7e]*)?")
 
 
 @dataclass(frozen=True, slots=True)

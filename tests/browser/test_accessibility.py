@@ -46,6 +46,11 @@ def for_admins(page: Page, demonstration: Demonstration) -> None:
     page.goto(demonstration.url + "/for-admins")
 
 
+def signing_keys(page: Page, demonstration: Demonstration) -> None:
+    sign_in(page, "ann")
+    page.goto(demonstration.url + "/for-admins/keys")
+
+
 def preflight(page: Page, demonstration: Demonstration) -> None:
     sign_in(page, "ann")
     page.goto(demonstration.url + "/preflight")
@@ -67,6 +72,7 @@ PAGES: dict[str, Callable[[Page, Demonstration], None]] = {
     "sign-in": nothing,
     "wrong password": wrong_password,
     "portal": portal,
+    "signing keys": signing_keys,
     "withheld roles": withheld,
     "no roles": no_roles,
     "signed out": signed_out,

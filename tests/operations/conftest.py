@@ -18,7 +18,10 @@ def company_settings(folder: Path, database_url: str) -> dict[str, object]:
     made.parts.database.close()
     return {
         "database": {"url": database_url},
-        "keys": {"folder": str(folder / "certs")},
+        "keys": {
+            "folder": str(folder / "certs"),
+            "encryption_key_file": str(folder / "key-encryption.key"),
+        },
         "sign_in": {**FAST, "failures_per_network": 10_000, "failures_per_person": 10_000},
     }
 

@@ -25,6 +25,7 @@ def preflight(company: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("IDP_DATABASE__URL", company.settings.database.url)
     monkeypatch.setenv("IDP_KEYS__FOLDER", str(company.settings.keys.folder))
+    monkeypatch.setenv("IDP_DATA_FOLDER", str(company.settings.data_folder))
     return Command(tmp_path)
 
 

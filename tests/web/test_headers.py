@@ -12,6 +12,7 @@ from idp.db.models import AuditEventRow
 from idp.settings import ServerSettings
 from tests.company import Company, Visitor, make_company
 
+PAGES = ("/", "/for-admins", "/for-admins/keys", "/signed-out", "/nothing")
 DEV_ADMIN = "arn:aws:iam::111122223333:role/Administrator"
 
 
@@ -19,7 +20,7 @@ def directives(policy: str) -> dict[str, list[str]]:
     return {words[0]: words[1:] for words in (part.split() for part in policy.split(";"))}
 
 
-@pytest.mark.parametrize("path", ["/", "/sign-in", "/for-admins", "/nothing"])
+@pytest.mark.parametrize("path", ["/", "/sign-in", "/for-admins", "/for-admins/keys", "/nothing"])
 def test_every_answer_is_guarded(company: Company, path: str) -> None:
     headers = company.signed_in("ann").get(path).headers
     policy = directives(headers["Content-Security-Policy"])
@@ -51,7 +52,7 @@ def test_the_assertion_page_posts_to_its_endpoint_and_is_never_cached(company: C
 
 def test_no_page_holds_inline_code_or_style(company: Company) -> None:
     visitor = company.signed_in("ann")
-    pages = [visitor.get(path).text for path in ("/", "/for-admins", "/signed-out", "/nothing")]
+    pages = [visitor.get(path).text for path in PAGES]
     pages += [company.visitor().get("/sign-in").text, visitor.open_role(DEV_ADMIN).text]
     for page in pages:
         assert "<style" not in page

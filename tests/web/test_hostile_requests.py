@@ -19,6 +19,7 @@ PATHS = (
     "/metadata",
     "/metadata/download",
     "/for-admins",
+    "/for-admins/keys",
     "/sso",
     "/signed-out",
     "/nothing",
