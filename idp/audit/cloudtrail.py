@@ -6,6 +6,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,10 @@ LARGEST_FILE = 256 * 1024 * 1024  # bytes, unpacked; CloudTrail delivers some me
 
 class BadCloudTrail(IdpError):
     """A file does not hold CloudTrail events."""
+
+
+class NoEvents(BadCloudTrail):
+    """It is JSON, and holds no events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,9 @@ class RoleAssumed:
 def read_events(paths: Iterable[Path], standard_input: bytes = b"") -> Iterator[RoleAssumed]:
     """The AssumeRoleWithSAML events of files and folders, "-" meaning `standard_input`.
 
+    What else CloudTrail and AWS Config deliver into the same folders (digests, Insights) is passed
+    over there; a file that is named has to hold events.
+
     Taken are CloudTrail's own log files (`{"Records": [...]}`, gzip or not), what
     `aws cloudtrail lookup-events` prints, a list of events, and JSON lines. In folders, that is
     every .json, .jsonl and .gz below. An event that stands in several files is given once.
@@ -55,12 +63,18 @@ def read_events(paths: Iterable[Path], standard_input: bytes = b"") -> Iterator[
     for path in paths:
         for file in _files(path):
             content = standard_input if str(file) == "-" else _content(file)
-            for document in _documents(content, str(file)):
+            found = _documents(content, str(file))
+            for document in _if_any(found) if file != path else found:
                 event = _event(document, str(file))
                 if event is None or event.event_id in seen:
                     continue
                 seen.add(event.event_id)
                 yield event
+
+
+def _if_any(documents: Iterator[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    with suppress(NoEvents):
+        yield from documents
 
 
 def _files(path: Path) -> Iterator[Path]:
@@ -108,6 +122,11 @@ def _documents(content: bytes, name: str) -> Iterator[Mapping[str, Any]]:
             raise ValueError("empty")
         for each in whole:
             yield from _events_in(each)
+    except _NoEvent:
+        raise NoEvents(
+            f"{name} does not hold CloudTrail events.",
+            "Name a log file that CloudTrail delivered, not a digest.",
+        ) from None
     except (ValueError, RecursionError, TypeError, AttributeError):
         raise BadCloudTrail(
             f"{name} does not hold CloudTrail events.",
@@ -130,7 +149,11 @@ def _events_in(document: Any) -> Iterator[Mapping[str, Any]]:
     elif "eventName" in document:
         yield document
     else:
-        raise ValueError("no event")
+        raise _NoEvent
+
+
+class _NoEvent(Exception):
+    """A JSON object that is none of the known forms."""
 
 
 def _event(document: Mapping[str, Any], name: str) -> RoleAssumed | None:
@@ -156,7 +179,7 @@ def _event(document: Mapping[str, Any], name: str) -> RoleAssumed | None:
             address=str(document.get("sourceIPAddress") or ""),
             error=str(document.get("errorCode") or ""),
         )
-    except (KeyError, ValueError, TypeError, AttributeError):
+    except (KeyError, ValueError, TypeError, AttributeError, OverflowError):
         raise BadCloudTrail(
             f"{name} has an {EVENT_NAME} event that can't be read: "
             f"{str(document.get('eventID'))[:64]!r}.",

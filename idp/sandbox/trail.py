@@ -88,7 +88,9 @@ class Trail:
             and (until is None or datetime.fromisoformat(event["eventTime"]) <= until)
         )
         start = _start(asked.get("NextToken"))
-        size = min(int(asked.get("MaxResults") or PAGE), PAGE)
+        size = int(asked.get("MaxResults") or PAGE)
+        if not 1 <= size <= PAGE:
+            raise AwsRefusal("InvalidMaxResultsException", f"MaxResults is 1 to {PAGE}.")
         page = list(islice(found, start, start + size + 1))
         answer: dict[str, Any] = {"Events": [_looked_up(event) for event in page[:size]]}
         if len(page) > size:

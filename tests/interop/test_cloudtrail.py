@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from idp.audit.cloudtrail import BadCloudTrail
 from idp.aws.arn import RoleArn
 from idp.cli.main import idp
 from idp.preflight.dry_run import make_dry_run
@@ -148,6 +149,9 @@ def test_every_form_in_which_events_are_handed_on_is_read(
     folder.mkdir(parents=True)
     (folder / "a.json.gz").write_bytes(gzip.compress(json.dumps({"Records": [first]}).encode()))
     (folder / "b.json").write_text(json.dumps([first, second]))
+    digest = tmp_path / "AWSLogs" / "111122223333" / "CloudTrail-Digest"
+    digest.mkdir()
+    (digest / "d.json.gz").write_bytes(gzip.compress(b'{"awsAccountId": "111122223333"}'))
     (folder / "c.jsonl").write_text(f"{json.dumps(first)}\n{json.dumps(second)}\n")
     found = reconcile(company, tmp_path, "--cloudtrail", str(tmp_path / "AWSLogs"), "--all")
     assert (found.exit_code, found.stdout.count("ISSUED")) == (0, 1), found.output
@@ -204,6 +208,8 @@ def test_other_providers_and_times_before_the_trail_raise_no_alarm(
         b'{"eventName": "AssumeRoleWithSAML", "eventID": "1", "eventTime": "yesterday"}',
         b'{"eventName": "AssumeRoleWithSAML", "eventID": "1", '
         b'"eventTime": "2026-01-01T00:00:00Z", "requestParameters": [1]}',
+        b'{"eventName": "AssumeRoleWithSAML", "eventID": "1", '
+        b'"eventTime": "0001-01-01T00:00:00+23:59"}',
         b"\x1f\x8bcut off",
         b"\xff\xfe",
         b"[" * 100_000,
@@ -216,7 +222,7 @@ def test_what_holds_no_events_is_refused_in_a_sentence(
     file.write_bytes(content)
     found = reconcile(company, tmp_path, "--cloudtrail", str(file))
     problem = str(found.exception)
-    assert type(found.exception).__name__ == "BadCloudTrail", found.exception
+    assert isinstance(found.exception, BadCloudTrail), found.exception
     assert str(file) in problem
 
 
@@ -235,6 +241,8 @@ def test_the_sandbox_pages_its_events_and_refuses_odd_questions(company: Company
     assert len(ids) >= 3
     times = [each["EventTime"] for each in first["Events"] + second["Events"]]
     assert times == sorted(times, reverse=True)
+    with pytest.raises(client.exceptions.InvalidMaxResultsException):
+        client.lookup_events(MaxResults=51)
     with pytest.raises(client.exceptions.InvalidNextTokenException):
         client.lookup_events(NextToken="nonsense")
     later = client.lookup_events(StartTime=datetime(2099, 1, 1, tzinfo=UTC))
