@@ -57,7 +57,7 @@ def measure_ldap(plan: Plan, folder: Path, tell: Callable[[str], None]) -> Itera
                 seen = _while_stopped(served.port, people, plan.ldap_seconds, first)
             yield Row(
                 "ldap-server-stopped",
-                "longest sign-in, one of two LDAP servers silent from the middle on",
+                "longest sign-in, one of two LDAP servers goes silent",
                 seen.longest,
                 "s",
                 verdicts=(

@@ -56,6 +56,7 @@ def test_ann_finds_a_role_by_keyboard_alone(visit: Visit, demonstration: Demonst
     page.keyboard.press("Tab")
     page.keyboard.type("demo-password-ann")
     page.keyboard.press("Enter")
+    expect(page.get_by_role("searchbox")).to_be_visible()
     page.wait_for_load_state("networkidle")
     page.keyboard.press("/")
     page.keyboard.type("billing staging")
