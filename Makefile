@@ -1,10 +1,12 @@
 # make run    try it: everything on this machine, no AWS account needed
 # make test   every test; installs what they need where it can
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench screenshots clean lock
+.PHONY: help run test lint bench screenshots clean lock kerberos
 
 PORT ?= 8080
 SANDBOX_PORT ?= 8081
+# Where the demonstration's people are: local, or ldap.
+DIRECTORY ?= local
 VENV := .venv
 PY := $(VENV)/bin/python
 # The first of these that is 3.11 or newer.
@@ -15,8 +17,9 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(PY) -m pip install --quiet --no-input -
 help: ## List these targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-run: $(VENV)/run.installed ## Start the demonstration (PORT=8080 SANDBOX_PORT=8081)
-	@exec $(PY) -m idp demo --port $(PORT) --sandbox-port $(SANDBOX_PORT)
+run: $(VENV)/run.installed ## Start the demonstration (PORT=8080 SANDBOX_PORT=8081 DIRECTORY=ldap)
+	@[ "$(DIRECTORY)" != ldap ] || sh tests/prepare.sh ldap
+	@exec $(PY) -m idp demo --port $(PORT) --sandbox-port $(SANDBOX_PORT) --directory $(DIRECTORY)
 
 test: ## Run every test
 	@sh tests/prepare.sh
@@ -62,4 +65,8 @@ $(VENV)/run.installed: requirements.lock pyproject.toml | $(PY)
 $(VENV)/dev.installed: requirements-dev.lock pyproject.toml | $(PY)
 	@$(PIP) --require-hashes -r requirements-dev.lock
 	@$(PIP) --no-deps --no-build-isolation -e .
+	@sh docs/deploy/link-gssapi.sh $(PY) || true
 	@touch $@ $(VENV)/run.installed
+
+kerberos: $(VENV)/run.installed ## Let the virtual environment use Debian's python3-gssapi
+	@sh docs/deploy/link-gssapi.sh $(PY)

@@ -11,8 +11,10 @@ from idp.aws.destination import check_destination
 from idp.aws.endpoints import DEFAULT, PARTITIONS, BadEndpoint, sign_in_endpoint
 from idp.db import schema
 from idp.db.engine import Database
-from idp.directory.local import LocalDirectory
-from idp.directory.passwords import Passwords
+from idp.directory.configured import local_directory
+from idp.directory.kerberos.acceptor import require_library
+from idp.directory.kerberos.keytab import require_service
+from idp.directory.ldap.bind_password import BindPasswordUnusable, read_bind_password
 from idp.entitlements.store import Entitlements
 from idp.entitlements.template import Template
 from idp.errors import IdpError
@@ -21,6 +23,7 @@ from idp.keys.encryption_at_rest import NONE, key_file
 from idp.keys.file_custody import at_rest
 from idp.keys.store import active_key, published_keys
 from idp.settings import Settings
+from idp.signin.negotiate import NoTicketDirectory
 from idp.web.tls import require_usable_pair
 
 EXPIRY_WARNING = timedelta(days=60)
@@ -48,6 +51,8 @@ def check_all(settings: Settings, now: datetime) -> Iterator[Finding]:
     """Check the settings, then the database and what is in it."""
     yield from _transport(settings)
     yield from _aws_settings(settings)
+    yield from _directories(settings)
+    yield from _kerberos(settings)
     database = Database(settings.database_url, settings.database.pool_size)
     try:
         try:
@@ -136,6 +141,62 @@ def _aws_settings(settings: Settings) -> Iterator[Finding]:
         yield Finding(Severity.WARNING, "aws", message, "Leave aws.sandbox_url empty for AWS.")
 
 
+def _directories(settings: Settings) -> Iterator[Finding]:
+    """What can be said of directories without asking them; `idp directory check` asks."""
+    for each in settings.directories:
+        subject = f"directory {each.name}"
+        if each.tls == "none" and each.kind != "local":
+            yield Finding(
+                Severity.WARNING,
+                subject,
+                "Passwords cross the network in clear between us and its servers.",
+                'Set tls = "ldaps" or "starttls", and ca_file to the CA of the servers.',
+            )
+        if each.bind_dn:
+            try:
+                read_bind_password(each)
+            except BindPasswordUnusable as problem:
+                yield _bad(subject, problem)
+        if each.kind != "local":
+            yield Finding(
+                Severity.GOOD,
+                subject,
+                f"To see whether it answers: idp directory check {each.name}",
+            )
+
+
+def _kerberos(settings: Settings) -> Iterator[Finding]:
+    """Whether tickets could be opened; nothing is asked of a domain controller."""
+    own = settings.kerberos
+    if own.keytab is None:
+        return
+    kinds = {each.name: each.kind for each in settings.directories}
+    try:
+        if kinds.get(own.directory) != "active_directory":
+            raise NoTicketDirectory(own.directory)
+        require_library()
+        require_service(own.keytab, settings.service_principal, own.realm)
+    except IdpError as problem:
+        yield _bad("kerberos", problem)
+        return
+    server = settings.server
+    if server.secure and not server.tls_certificate and not server.trusted_proxies:
+        yield Finding(
+            Severity.BAD,
+            "kerberos",
+            "No browser is asked for a ticket: TLS ends at a proxy that is not trusted, so that "
+            "neither the browser's network nor its channel is known.",
+            "Set server.trusted_proxies to the number of proxies in front, usually 1.",
+        )
+        return
+    yield Finding(
+        Severity.GOOD,
+        "kerberos",
+        f"{own.keytab} has a key of {settings.service_principal}@{own.realm}; asked for a ticket "
+        f"are browsers in {', '.join(own.networks)}.",
+    )
+
+
 def _is_endpoint(partition: str, code: str) -> bool:
     try:
         sign_in_endpoint(partition, code)
@@ -221,8 +282,9 @@ def _entitlements(settings: Settings, database: Database) -> Iterator[Finding]:
         )
     else:
         yield Finding(Severity.GOOD, "role rules", f"{len(ruleset.rules)} in force.")
-    directory = LocalDirectory(database, Passwords(settings.sign_in))
-    if next(directory.people(), None) is None:
+    if not any(each.kind == "local" for each in settings.directories):
+        return
+    if next(local_directory(settings, database).people(), None) is None:
         yield Finding(
             Severity.WARNING,
             "directory",

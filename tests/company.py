@@ -132,7 +132,9 @@ def make_company(
     now: datetime,
     *,
     people: Sequence[tuple[str, Sequence[str], dict[str, tuple[str, ...]]]] = (),
-    **sections: dict[str, object],
+    custody: str = "file",
+    rules: bytes = RULES,
+    **sections: object,
 ) -> Company:
     """A company with three AWS accounts; `sections` override settings, like aws={...}."""
     settings = Settings.model_validate(
@@ -147,10 +149,10 @@ def make_company(
     )
     database = Database(settings.database_url)
     with database.writing() as session:
-        generate_key(session, settings, now=now, days=30)
+        generate_key(session, settings, now=now, days=30, custody=custody)
         for account in ACCOUNTS:
             save_account(session, account)
-        apply_rules(session, parse_rules(RULES, Accounts(ACCOUNTS)))
+        apply_rules(session, parse_rules(rules, Accounts(ACCOUNTS)))
         certificate = active_key(session).certificate
     directory = LocalDirectory(database, Passwords(settings.sign_in))
     department = {"department": ("Platform",)}

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from _pytest.nodeid import NodeId
 from sqlalchemy import text
 
 from idp.db import schema
@@ -25,6 +26,18 @@ def require_program(name: str, *candidates: str) -> str:
     if os.environ.get("CI"):
         pytest.fail(f"{name} is not installed, and in CI nothing is left out")
     pytest.skip(f"{name} is not installed; tests/prepare.sh installs it where it can")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests of one xdist_group in one process.
+
+    pytest-xdist 3.8 writes the group where pytest 9.2 does not read it (pytest-xdist issue 1386).
+    """
+    for item in items:
+        grouped = getattr(item, "_nodeid", item.nodeid)
+        if grouped != item.nodeid:
+            item._id = NodeId.parse(grouped)
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs the programs that the tests talk to: a browser, PostgreSQL, and the like.
 # Where that can't be done, the suites that need them say so and are left out; in CI that is a failure.
-# With the word "venv" it installs only what Debian splits off Python: its virtual environments.
+# With the word "venv" it installs only what Debian splits off Python: its virtual environments;
+# with the word "ldap" only what the demonstration's LDAP directory needs.
 set -eu
 
 packages=""
@@ -14,7 +15,9 @@ need() { # need PACKAGE COMMAND...
 }
 
 need python3-venv "$(command -v python3 >/dev/null && python3 -c 'import ensurepip, sys; print(sys.executable)' 2>/dev/null || echo missing-ensurepip)"
-if [ "${1:-}" != venv ]; then
+if [ "${1:-}" = ldap ]; then
+	need slapd slapd /usr/sbin/slapd
+elif [ "${1:-}" != venv ]; then
 	need libatomic1 /usr/lib/*/libatomic.so.1 /lib/*/libatomic.so.1 # for the node inside playwright
 	need chromium chromium chromium-browser google-chrome
 	need postgresql /usr/lib/postgresql/*/bin/postgres postgres
@@ -32,6 +35,8 @@ if [ "${1:-}" != venv ]; then
 	need winbind /usr/sbin/winbindd
 	need ldb-tools ldbmodify
 	need krb5-user kinit
+	need python3-gssapi /usr/lib/python3/dist-packages/gssapi
+	need curl curl
 	need softhsm2 softhsm2-util
 fi
 

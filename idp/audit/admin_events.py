@@ -156,3 +156,69 @@ class AuditPruned(Event):
     hash: str
     before: str
     removed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionsEnded(AdminEvent):
+    """Sessions of `subject` ("everybody") were ended; the changes count them."""
+
+    type: ClassVar[str] = "sessions.ended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncryptionKeyAdded(AdminEvent):
+    """IAM was given a private key to decrypt an account's assertions; `key_id` is its name of it.
+
+    The `key` in this and the next events is the fingerprint of the public half.
+    """
+
+    type: ClassVar[str] = "encryption.key_added"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncryptionKeyRemoved(AdminEvent):
+    """A private key was taken away from IAM: what is encrypted to it can't be read any more."""
+
+    type: ClassVar[str] = "encryption.key_removed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustPolicyChanged(AdminEvent):
+    """Addresses were put into, or taken back out of, the SAML:aud of a role's trust policy."""
+
+    type: ClassVar[str] = "trust_policy.changed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncryptionEnabled(AdminEvent):
+    """From now on an account's assertions are encrypted, and sent to the provider's own address."""
+
+    type: ClassVar[str] = "encryption.enabled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncryptionRequired(AdminEvent):
+    """IAM refuses assertions for the account that are not encrypted."""
+
+    type: ClassVar[str] = "encryption.required"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncryptionRotated(AdminEvent):
+    """From now on an account's assertions are encrypted to another key."""
+
+    type: ClassVar[str] = "encryption.rotated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncryptionDisabled(AdminEvent):
+    """From now on an account's assertions are sent in plain."""
+
+    type: ClassVar[str] = "encryption.disabled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncryptionRolledBack(AdminEvent):
+    """Enabling failed; the account is as it was before, and `reason` says in a word why."""
+
+    type: ClassVar[str] = "encryption.rolled_back"

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Integer, String, column, select, table, update
 
+from idp.db.direct import Statement, Transaction
 from idp.errors import IdpError
 
 GENESIS = "0" * 64
@@ -80,16 +81,34 @@ def read_ends(connection: Connection, *, lock: bool = False) -> Ends:
     """
     row = connection.execute(_ENDS_LOCKED if lock else _ENDS).one_or_none()
     if row is None:
-        raise ChainWithoutHead(
-            "The audit trail has lost its head: the row of audit_head is gone.",
-            "Somebody removed it. Keep the database as it is for an inquiry; restore a backup.",
-        )
+        raise _headless()
     return Ends(Point(row.anchor_seq, row.anchor_hash), Point(row.seq, row.hash))
 
 
-def move_head(connection: Connection, head: Point) -> None:
-    """Say that `head` is the last row now."""
-    connection.execute(_MOVE, {"seq": head.seq, "hash": head.hash})
+def extend(transaction: Transaction, rows: Sequence[Sequence[Any]]) -> None:
+    """Append rows in a running writing transaction; each is the values of SEALED from `at` on.
+
+    The head is locked, so that other writers wait for the commit. Raises ChainWithoutHead.
+    """
+    found = transaction.rows(_LOCK_HEAD)
+    if not found:
+        raise _headless()
+    seq, previous = found[0]
+    added = []
+    for row in rows:
+        seq += 1
+        sealed = (previous, seq, *row)
+        previous = seal(sealed)
+        added.append((*sealed, previous))
+    transaction.run(_APPEND, added)
+    transaction.run(_MOVE_HEAD, [(seq, previous)])
+
+
+def _headless() -> ChainWithoutHead:
+    return ChainWithoutHead(
+        "The audit trail has lost its head: the row of audit_head is gone.",
+        "Somebody removed it. Keep the database as it is for an inquiry; restore a backup.",
+    )
 
 
 def move_anchor(connection: Connection, anchor: Point) -> None:
@@ -100,3 +119,9 @@ def move_anchor(connection: Connection, anchor: Point) -> None:
 _ENDS = select(HEAD).where(HEAD.c.id == 1)
 _ENDS_LOCKED = _ENDS.with_for_update()
 _MOVE = update(HEAD).where(HEAD.c.id == 1)
+_LOCK_HEAD = Statement("SELECT seq, hash FROM audit_head WHERE id = 1", lock=True)
+_MOVE_HEAD = Statement("UPDATE audit_head SET seq = ?, hash = ? WHERE id = 1")
+_APPEND = Statement(
+    "INSERT INTO audit_events (previous_hash, seq, at, type, actor, address, request_id, "
+    "assertion_id, detail, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)

@@ -6,7 +6,7 @@ What administrators do is in idp.audit.admin_events.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 from idp.directory.person import Person
@@ -31,18 +31,22 @@ class Event:
 
     def detail(self) -> dict[str, Any]:
         """What the event says besides its actor, as JSON values."""
-        fields = asdict(self)
-        del fields["actor"]
-        return {name: value for name, value in fields.items() if value not in (None, "", [], ())}
+        values = ((each.name, getattr(self, each.name)) for each in fields(self))
+        return {
+            name: value
+            for name, value in values
+            if name != "actor" and value not in (None, "", [], ())
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignInSucceeded(Event):
-    """A person proved who they are."""
+    """A person proved who they are; `factor` is how, if not with a password."""
 
     type: ClassVar[str] = "sign_in.succeeded"
     directory_id: str
     person_id: str
+    factor: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +68,11 @@ class SessionEnded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssertionIssued(Event):
-    """An assertion was signed; the chain is the ledger to hold CloudTrail against."""
+    """An assertion was signed; the chain is the ledger to hold CloudTrail against.
+
+    `key` is the fingerprint of the key that signed it, `encrypted_to` that of the public key that
+    it was encrypted to, None if it was not.
+    """
 
     type: ClassVar[str] = "assertion.issued"
     session: str
@@ -79,6 +87,7 @@ class AssertionIssued(Event):
     duration: int
     tags: tuple[str, ...]
     key: str
+    encrypted_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

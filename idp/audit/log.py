@@ -9,12 +9,12 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
-from sqlalchemy import Connection, insert
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
-from idp.audit.chain import EVENTS, SEALED, Point, move_head, read_ends, seal
+from idp.audit.chain import extend
 from idp.audit.events import AssertionIssued, Event
 from idp.audit.group_commit import GroupCommit
 from idp.audit.text import printable
@@ -36,8 +36,7 @@ class Origin:
     request_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """An event's columns, as text, before it has a place in the chain."""
 
     at: str
@@ -95,48 +94,32 @@ class AuditLog:
 
     def append(self, session: Session, event: Event, origin: Origin) -> None:
         """Append one event in the caller's writing transaction, whole with what it tells of."""
-        extend(session.connection(), [self._draft(event, origin)])
+        extend(self._database.direct.joining(session), [self._draft(event, origin)])
 
     def _write(self, entries: Sequence[_Entry]) -> None:
+        drafts = [entry.draft for entry in entries]
+        changes = [entry.also for entry in entries if entry.also is not None]
+        direct = self._database.direct
+        if not changes:
+            with direct.writing() as transaction:
+                extend(transaction, drafts)
+            return
         with self._database.writing() as session:
             # The head is locked before anything else, so that transactions can't wait in a circle.
-            extend(session.connection(), [entry.draft for entry in entries])
-            for entry in entries:
-                if entry.also is not None:
-                    _call(entry.also, session)
+            extend(direct.joining(session), drafts)
+            for also in changes:
+                _call(also, session)
 
     def _draft(self, event: Event, origin: Origin) -> Draft:
         return Draft(
-            at=canonical_time(self._now()),
-            type=printable(event.kind, LONGEST_TYPE),
-            actor=printable(event.actor, LONGEST_ACTOR),
-            address=printable(origin.address, LONGEST_ORIGIN),
-            request_id=printable(origin.request_id, LONGEST_ORIGIN),
-            assertion_id=event.assertion_id if isinstance(event, AssertionIssued) else None,
-            detail=json.dumps(event.detail(), sort_keys=True),
+            canonical_time(self._now()),
+            printable(event.kind, LONGEST_TYPE),
+            printable(event.actor, LONGEST_ACTOR),
+            printable(origin.address, LONGEST_ORIGIN),
+            printable(origin.request_id, LONGEST_ORIGIN),
+            event.assertion_id if isinstance(event, AssertionIssued) else None,
+            _encode(event.detail()),
         )
-
-
-def extend(connection: Connection, drafts: Sequence[Draft]) -> None:
-    """Append rows to the chain in the running writing transaction."""
-    head = read_ends(connection, lock=True).head
-    rows: list[dict[str, int | str | None]] = []
-    for draft in drafts:
-        sealed = (
-            head.hash,
-            head.seq + 1,
-            draft.at,
-            draft.type,
-            draft.actor,
-            draft.address,
-            draft.request_id,
-            draft.assertion_id,
-            draft.detail,
-        )
-        head = Point(head.seq + 1, seal(sealed))
-        rows.append({**dict(zip(_NAMES, sealed, strict=True)), "hash": head.hash})
-    connection.execute(_INSERT, rows)
-    move_head(connection, head)
 
 
 def _call(also: Also, session: Session) -> None:
@@ -152,5 +135,4 @@ def _try_each_alone(problem: Exception) -> bool:
     return not isinstance(problem, OperationalError | InterfaceError)
 
 
-_NAMES = [each.name for each in SEALED]
-_INSERT = insert(EVENTS)
+_encode = json.JSONEncoder(sort_keys=True, check_circular=False).encode

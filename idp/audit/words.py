@@ -30,6 +30,7 @@ SENTENCES: Mapping[str, str] = {
     "key.revoked": "{actor} revoked signing key {subject}: {changes}",
     "key.exported": "{actor} took out the private half of signing key {subject}: {changes}",
     "key.encrypted": "{actor} encrypted the file of signing key {subject}: {changes}",
+    "sessions.ended": "{actor} ended the sessions of {subject}: {changes}",
     "rotation.started": "{actor} began rotation {subject}: {changes}",
     "rotation.account_excluded": "{actor} LEFT ACCOUNT {subject} OUT of a rotation: {changes}",
     "rotation.account_holds": "{actor} read the certificates of account {subject}: {changes}",

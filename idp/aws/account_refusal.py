@@ -13,6 +13,10 @@ from idp.errors import IdpError
 
 ACTIONS = ("iam:GetSAMLProvider", "iam:CreateSAMLProvider", "iam:UpdateSAMLProvider")
 
+_READING_ROLES = (
+    '{"Version": "2012-10-17", "Statement": '
+    '[{"Effect": "Allow", "Action": "iam:ListRoles", "Resource": "*"}]}'
+)
 _LONGEST = 300
 _ACTION = re.compile(r"perform:? ([a-z0-9-]{1,40}:[A-Za-z0-9]{1,80})")
 # An access key, or a long run as tokens and signatures have it: AWS repeats requests in messages.
@@ -173,10 +177,11 @@ def _denied(
             "The role's trust policy must name the identity that this machine has by default, and "
             "that identity must be allowed sts:AssumeRole on the role.",
         )
+    policy = _READING_ROLES if action == "iam:ListRoles" else minimal_policy(provider)
     return AccountRefusal(
         "denied",
         f"Not allowed: {action} with {access} ({words}).",
-        f"Allow it in that account with this policy: {minimal_policy(provider)}",
+        f"Allow it in that account with this policy: {policy}",
     )
 
 

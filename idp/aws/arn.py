@@ -70,3 +70,23 @@ class ProviderArn:
 
     def __str__(self) -> str:
         return f"arn:{self.partition}:iam::{self.account}:saml-provider/{self.name}"
+
+
+def parse_role_value(text: str) -> tuple[RoleArn, ProviderArn | None]:
+    """Read a value as directories keep it for the Role attribute: "role_arn,provider_arn".
+
+    Both orders are in AWS's own documents (IAM User Guide, "Configure SAML assertions"; Redshift
+    Management Guide, AD FS), and the role may stand alone. Raises BadArn.
+    """
+    # A comma may stand in a role's name, but no colon, so none before "arn:" belongs to a name.
+    found = [part.strip() for part in re.split(r",(?=\s*arn:)", text)]
+    if len(found) == 1:
+        return RoleArn.parse(found[0]), None
+    if len(found) == 2:
+        first, second = found if ":saml-provider/" in found[1] else found[::-1]
+        return RoleArn.parse(first), ProviderArn.parse(second)
+    raise BadArn(
+        f"{text!r} has more than a role and a SAML provider.",
+        "It should be like arn:aws:iam::111122223333:role/Developer,"
+        "arn:aws:iam::111122223333:saml-provider/ExampleIdP.",
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, cast
 
@@ -25,17 +26,25 @@ _NOT_YET = ("InvalidIdentityToken",)
 
 
 def assume_with_saml(
-    role: RoleArn, provider: ProviderArn, assertion: str, reach: Reach, seconds: int
+    role: RoleArn,
+    provider: ProviderArn,
+    assertion: str,
+    reach: Reach,
+    seconds: int = SHORTEST_SESSION,
+    *,
+    pauses: Sequence[float] = _PAUSES,
+    not_yet: Collection[str] = _NOT_YET,
 ) -> str:
     """Open a session of `role` for an assertion (base64) and give its ARN.
 
     The credentials that come with it are dropped. `seconds` is the session's length, 900 at
-    least. Raises AccountRefusal.
+    least. Refusals with a code of `not_yet` are tried again after each of `pauses` (seconds).
+    Raises AccountRefusal.
     """
     patience = Patience(reach)
     try:
         with closing(_client(provider.partition, reach, patience)) as sts:
-            pauses = iter(_PAUSES)
+            left = iter(pauses)
             while True:
                 try:
                     answer = sts.assume_role_with_saml(
@@ -46,8 +55,8 @@ def assume_with_saml(
                     )
                     return answer["AssumedRoleUser"]["Arn"]
                 except ClientError as problem:
-                    pause = next(pauses, None)
-                    if code_of(problem) not in _NOT_YET or pause is None:
+                    pause = next(left, None)
+                    if code_of(problem) not in not_yet or pause is None:
                         raise
                     patience.pause(pause)
     except ClientError as problem:
@@ -76,7 +85,7 @@ def _refused(role: RoleArn, problem: ClientError) -> AccountRefusal:
     said = shortened(str(problem.response.get("Error", {}).get("Message", "")))
     return AccountRefusal(
         "not_proved",
-        f"AWS does not let the new key into the probe role {role} ({code_of(problem)}: {said}).",
+        f"AWS does not let us into the probe role {role} ({code_of(problem)}: {said}).",
         "Look at the role's trust policy (the provider, and SAML:aud), or leave the role out: "
         "idp aws account add … --update, without --probe-role.",
     )

@@ -171,7 +171,7 @@ def _session(target: AccountTarget, reach: Reach) -> Session:
     session.register_component("data_loader", api_models())
     # Also for the clients that botocore makes itself to fetch a profile's credentials.
     session.set_default_client_config(client_config(reach))
-    if code_asked_for := _asks_for_code(session):
+    if code_asked_for := asks_for_code(session):
         raise AccountRefusal(
             "mfa",
             f"The profile {code_asked_for} asks for an MFA code, which can't be typed here.",
@@ -187,7 +187,7 @@ def api_models() -> Loader:
     return loader
 
 
-def _asks_for_code(session: Session) -> str | None:
+def asks_for_code(session: Session) -> str | None:
     """The profile in a chain of profiles for which botocore would ask at the terminal."""
     profiles = session.full_config.get("profiles", {})
     name, seen = session.profile or "default", set[str]()

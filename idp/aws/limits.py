@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from idp.errors import IdpError
 
@@ -99,6 +100,7 @@ def _check_tag_characters(part: str, key: str, text: str) -> None:
         raise RefusedByAws(f"The {name} {_shown(text)}{of_tag} {wrong}")
 
 
+@lru_cache(maxsize=2048)  # a company's tags say the same again and again
 def _wrong_with(text: str) -> str:
     """What AWS would not take in a tag's key or value; "" for nothing."""
     for character in "" if _PLAIN.fullmatch(text) else text:

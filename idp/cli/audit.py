@@ -16,6 +16,7 @@ from idp.audit.reading import Record, Search, last_number, matching, newest
 from idp.audit.text import printable
 from idp.audit.words import sentence
 from idp.cli.audit_chain import checkpoint, prune, verify
+from idp.cli.audit_reconcile import reconcile_command
 from idp.cli.context import open_database
 from idp.cli.new_file import new_file
 from idp.db.models import canonical_time
@@ -39,10 +40,11 @@ def audit() -> None:
       idp audit verify
       idp audit checkpoint --out /media/safe/checkpoint.json
       idp audit verify --checkpoint /media/safe/checkpoint.json
+      idp audit reconcile --cloudtrail events.json
     """
 
 
-for command in (verify, checkpoint, prune):
+for command in (verify, checkpoint, prune, reconcile_command):
     audit.add_command(command)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict, fields
+from dataclasses import fields
 
 import click
 from sqlalchemy.orm import Session
@@ -14,12 +14,15 @@ from idp.audit.events import AdminEvent
 from idp.audit.log import AuditLog
 from idp.aws.arn import PARTITIONS
 from idp.cli.acting import acting_admin, command_origin
+from idp.cli.aws_encryption import encryption
 from idp.cli.aws_register import register
+from idp.cli.aws_roles import aws_roles
 from idp.cli.aws_status import status
 from idp.cli.context import open_database
 from idp.cli.preflight import preflight
 from idp.db.engine import Database
-from idp.entitlements.account import Account, Accounts, check_account
+from idp.entitlements.account import Account, Accounts, account_document, check_account
+from idp.entitlements.encryption import stored_encryption
 from idp.entitlements.rules_file import accounts_named
 from idp.entitlements.store import delete_account, save_account, stored_accounts, stored_rules
 from idp.errors import IdpError
@@ -47,7 +50,9 @@ def aws() -> None:
 
 aws.add_command(register)
 aws.add_command(status)
+aws.add_command(aws_roles)
 aws.add_command(preflight)
+aws.add_command(encryption)
 
 
 @aws.group()
@@ -119,6 +124,7 @@ def add(
         if known:
             _refuse_silent_change(known, wanted, update)
             _refuse_while_named(session, accounts, known, wanted)
+            _refuse_while_encrypted(session, known, wanted)
         save_account(session, wanted)
         action = AccountChanged if known else AccountAdded
         on_account_changed(session, database, action, wanted)
@@ -139,7 +145,7 @@ def list_(context: click.Context, as_json: bool) -> None:
     with open_database(context).reading() as session:
         accounts = stored_accounts(session)
     if as_json:
-        click.echo(json.dumps([_document(each) for each in accounts], indent=2))
+        click.echo(json.dumps([account_document(each) for each in accounts], indent=2))
         return
     if not accounts:
         click.echo("No account is registered. Add one: idp aws account add NUMBER --alias NAME")
@@ -169,6 +175,11 @@ def remove(context: click.Context, number_or_alias: str, force: bool) -> None:
                 f"No account {number_or_alias[:128]!r} is registered.",
                 "See the registered ones with: idp aws account list",
             )
+        if stored_encryption(session, known.number).begun and not force:
+            raise AccountRefused(
+                f"Assertions for the account {known.number} ({known.alias}) are encrypted.",
+                "First: idp aws encryption disable; or --force, which leaves the keys in IAM.",
+            )
         naming = _rules_naming(session, accounts, known)
         if naming and not force:
             raise AccountRefused(
@@ -186,7 +197,7 @@ def on_account_changed(
     session: Session, database: Database, kind: type[AdminEvent], changed: Account
 ) -> None:
     """Record the change in the audit trail, in the transaction that makes it."""
-    event = kind(actor=acting_admin(), subject=changed.number, changes=_document(changed))
+    event = kind(actor=acting_admin(), subject=changed.number, changes=account_document(changed))
     AuditLog(database).append(session, event, command_origin())
 
 
@@ -204,7 +215,7 @@ def _refuse_silent_change(known: Account, wanted: Account, update: bool) -> None
     changes = [
         f"{field.name} {getattr(known, field.name)} → {getattr(wanted, field.name)}"
         for field in fields(Account)
-        if getattr(known, field.name) != getattr(wanted, field.name)
+        if field.compare and getattr(known, field.name) != getattr(wanted, field.name)
     ]
     raise AccountRefused(
         f"Account {known.number} is registered with other values: {', '.join(changes)}.",
@@ -226,6 +237,19 @@ def _refuse_while_named(
         )
 
 
+def _refuse_while_encrypted(session: Session, known: Account, wanted: Account) -> None:
+    """Its key lies in that very provider, which takes assertions at its own address only."""
+    if (known.provider, known.provider_id) == (wanted.provider, wanted.provider_id):
+        return
+    if stored_encryption(session, known.number).begun:
+        raise AccountRefused(
+            f"The provider of account {known.number} and its identifier can't change while "
+            "assertions are encrypted to its key.",
+            f"Give --provider {known.provider_name} --provider-id {known.provider_id}, "
+            "or first: idp aws encryption disable",
+        )
+
+
 def _rules_naming(session: Session, accounts: Accounts, known: Account) -> list[str]:
     return [rule.name for rule in stored_rules(session) if known in accounts_named(rule, accounts)]
 
@@ -234,7 +258,3 @@ def _listed(names: list[str]) -> str:
     shown = ", ".join(names[:RULES_SHOWN])
     more = f" and {len(names) - RULES_SHOWN} more" if len(names) > RULES_SHOWN else ""
     return f"the {'rule' if len(names) == 1 else 'rules'} {shown}{more}"
-
-
-def _document(each: Account) -> dict[str, str | None]:
-    return {**asdict(each), "provider_arn": str(each.provider)}

@@ -13,7 +13,6 @@ import click
 from sqlalchemy.orm import Session
 
 from idp.audit.admin_events import AccountChanged
-from idp.audit.events import AdminActed
 from idp.audit.log import AuditLog, utc_now
 from idp.aws.account_refusal import AccountRefusal, refusal_of
 from idp.aws.endpoints import sign_in_endpoint
@@ -31,12 +30,13 @@ from idp.cli.aws_selection import (
 from idp.cli.context import open_database, settings_from
 from idp.cli.progress import progress_bar
 from idp.db.engine import Database
-from idp.entitlements.account import Account, check_account
+from idp.entitlements.account import Account, account_document, check_account
 from idp.entitlements.store import save_account, stored_accounts
-from idp.keys.publication import PublishedMetadata, publish_metadata
+from idp.keys.publication import publish_metadata
 from idp.rotation.distribution import GRACE_SECONDS, target_of
 from idp.rotation.lease import refuse_while_worked_on
 from idp.rotation.record import open_rotation
+from idp.rotation.registration_record import record_registration
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,16 @@ def register(
         )
         for account, answer in work:
             result = _result(account, answer)
-            _record(database, result, published, settings.entity_id)
+            if result.registration:
+                record_registration(
+                    AuditLog(database),
+                    account,
+                    result.registration,
+                    published,
+                    settings.entity_id,
+                    acting_admin(),
+                    command_origin(),
+                )
             if use_provider_urls and not dry_run:
                 result = _use_provider_url(database, result)
             results.append(result)
@@ -163,31 +172,6 @@ def _result(account: Account, answer: Registration | Exception) -> AccountResult
     return AccountResult(account, answer, answer.unchecked)
 
 
-def _record(
-    database: Database, result: AccountResult, published: PublishedMetadata, issuer: str
-) -> None:
-    """Put a change into the audit trail, by itself: AWS has made it, whatever comes after."""
-    done = result.registration
-    if done is None or not done.outcome.changed:
-        return
-    event = AdminActed(
-        actor=acting_admin(),
-        action="aws.registered",
-        subject=result.account.number,
-        changes={
-            "provider": str(result.account.provider),
-            "outcome": done.outcome.value,
-            "issuer": issuer,
-            "issuers_replaced": list(done.before.other_issuers),
-            "certificates_added": list(done.before.missing),
-            "certificates_removed": list(done.before.extra),
-            "metadata": published.etag,
-            "read_back": done.unchecked is None,
-        },
-    )
-    AuditLog(database).record(event, command_origin())
-
-
 def _use_provider_url(database: Database, result: AccountResult) -> AccountResult:
     """Store the identifier seen, so that sign-in URLs carry it; the result says so then."""
     if result.refusal or not (uuid := _uuid(result)):
@@ -202,7 +186,7 @@ def _use_provider_url(database: Database, result: AccountResult) -> AccountResul
         event = AccountChanged(
             actor=acting_admin(),
             subject=changed.number,
-            changes={**asdict(changed), "provider_arn": str(changed.provider)},
+            changes=account_document(changed),
         )
         AuditLog(database).append(session, event, command_origin())
     return replace(result, account=changed, url_switched=True)

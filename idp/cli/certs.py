@@ -10,7 +10,9 @@ from idp.cli.certs_export import export
 from idp.cli.certs_list import list_keys, show
 from idp.cli.certs_make import generate, import_pair
 from idp.cli.certs_retire import retire
+from idp.cli.certs_revoke import revoke
 from idp.cli.certs_rotate import rotate
+from idp.cli.certs_status import status
 
 
 @click.group()
@@ -40,3 +42,5 @@ certs.add_command(retire)
 certs.add_command(activate)
 certs.add_command(rotate)
 certs.add_command(encrypt)
+certs.add_command(revoke)
+certs.add_command(status)

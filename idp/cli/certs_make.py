@@ -39,6 +39,7 @@ def generate(context: click.Context, custody: str, as_json: bool) -> None:
     \b
     Examples:
       idp certs generate
+      idp certs generate --custody pkcs11
       IDP_KEYS__RSA_BITS=4096 idp certs generate --json
     """
     settings, database = settings_from(context), open_database(context)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from idp.db import schema
 from idp.db.engine import Database
 from idp.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from idp.directory.configured import Directories
 
 
 def settings_from(context: click.Context) -> Settings:
@@ -33,3 +38,17 @@ def open_database(context: click.Context, *, any_schema: bool = False) -> Databa
     if not any_schema:
         schema.require_current(database)
     return database
+
+
+def directories_of(context: click.Context) -> Directories:
+    """All directories of the settings, closed when the command ends."""
+    from idp.directory.configured import open_directories  # few commands need any of it
+
+    settings, database = settings_from(context), open_database(context)
+    root = context.find_root()
+    if "directories" not in root.obj:
+        opened = open_directories(settings, database)
+        root.obj["directories"] = opened
+        root.call_on_close(opened.close)
+    directories: Directories = root.obj["directories"]
+    return directories

@@ -19,14 +19,14 @@ from idp.demo.accounts import ACCOUNTS
 from idp.demo.company import prepare_company
 from idp.demo.people import PEOPLE
 from idp.demo.sandbox_accounts import register_accounts
+from idp.demo.slapd import DemoSlapd
 from idp.demo.supervisor import AskedToLeave, Supervisor
-from idp.directory.local import LocalDirectory
-from idp.directory.passwords import Passwords
+from idp.directory.configured import open_directories
 from idp.entitlements.evaluate import evaluate
 from idp.entitlements.store import Entitlements
 from idp.errors import IdpError
 from idp.keys.publication import publish_metadata
-from idp.settings import Settings, load_settings
+from idp.settings import DirectorySettings, Settings, load_settings
 
 
 @click.command()
@@ -39,7 +39,15 @@ from idp.settings import Settings, load_settings
     show_default=True,
     help="Folder for all that is written.",
 )
-def demo(port: int, sandbox_port: int, data: Path) -> None:
+@click.option(
+    "--directory",
+    type=click.Choice(["local", "ldap"]),
+    default="local",
+    show_default=True,
+    help="Where the people are: in our own database, or in an OpenLDAP server started for it.",
+)
+@click.option("--ldap-port", default=8636, show_default=True, help="Port of that server.")
+def demo(port: int, sandbox_port: int, data: Path, directory: str, ldap_port: int) -> None:
     """Start a company's identity provider and a sandbox AWS, and tell how to try them.
 
     Everything listens on this machine alone. Ctrl-C ends it; what was written stays in the data
@@ -49,19 +57,29 @@ def demo(port: int, sandbox_port: int, data: Path) -> None:
     Examples:
       idp demo
       idp demo --port 9000 --sandbox-port 9001
+      idp demo --directory ldap
     """
     if find_spec("moto") is None:
         raise IdpError("The sandbox is not installed.", "Run: pip install 'idp[sandbox]'")
     for taken in (port, sandbox_port):
         require_free("127.0.0.1", taken, option="--port or --sandbox-port")
+    slapd = None
+    if directory == "ldap":
+        require_free("127.0.0.1", ldap_port, option="--ldap-port")
+        data = data / "with-ldap"
+        slapd = DemoSlapd(data / "ldap", ldap_port)
     require_writable(data)
+    if slapd:
+        slapd.prepare()
     file = data / "idp.toml"
-    _write_settings(file, port, sandbox_port, data)
+    _write_settings(file, port, sandbox_port, data, slapd)
     environment = {"IDP_CONFIG": str(file)}
     settings = load_settings(file)
     prepare_company(settings, utc_now())
     try:
         with Supervisor() as supervisor:
+            if slapd:
+                supervisor.start_program("LDAP server", slapd.command(), {}, slapd.answers)
             sandbox = settings.aws.sandbox_url
             supervisor.start(
                 "sandbox",
@@ -78,9 +96,11 @@ def demo(port: int, sandbox_port: int, data: Path) -> None:
         click.echo("\nStopped. Everything that was written is in " + str(data) + ".")
 
 
-def _write_settings(file: Path, port: int, sandbox_port: int, data: Path) -> None:
+def _write_settings(
+    file: Path, port: int, sandbox_port: int, data: Path, slapd: DemoSlapd | None
+) -> None:
     """The settings of the demonstration, as a file that the command line can use as well."""
-    document = {
+    document: dict[str, Any] = {
         "organization": "Example Corp",
         "data_folder": str(data),
         "demo_people": [[person.username, person.password, person.shows] for person in PEOPLE],
@@ -93,6 +113,8 @@ def _write_settings(file: Path, port: int, sandbox_port: int, data: Path) -> Non
         },
         "log": {"level": "warning"},
     }
+    if slapd:
+        document["directories"] = [slapd.settings()]
     file.write_text(tomli_w.dumps(document), encoding="utf-8")
 
 
@@ -116,8 +138,9 @@ def _register(settings: Settings) -> None:
         with database.reading() as session:
             metadata = publish_metadata(session, settings, utc_now())
             ruleset = Entitlements(database).ruleset(session)
-        directory = LocalDirectory(database, Passwords(settings.sign_in))
-        granted = [evaluate(ruleset, person) for person in directory.people()]
+        directories = open_directories(settings, database)
+        granted = [evaluate(ruleset, person) for person in directories.people()]
+        directories.close()
     finally:
         database.close()
     roles = {grant.role for found in granted for grant in found.grants}
@@ -142,10 +165,15 @@ def _lines(settings: Settings, data: Path, file: Path) -> list[Any]:
         f"  Sign in            [bold]{settings.server.base_url}[/]",
         f"  For IAM admins     {settings.server.base_url}/for-admins",
         f"  The sandbox AWS    {settings.aws.sandbox_url}",
+        *(f"  {each.kind} directory     {each.servers[0]}" for each in _elsewhere(settings)),
         f"  Data               {data}",
         f"  Command line       {_command()} -c {file} roles explain ann",
         "",
     ]
+
+
+def _elsewhere(settings: Settings) -> list[DirectorySettings]:
+    return [each for each in settings.directories if each.kind != "local"]
 
 
 def _command() -> str:

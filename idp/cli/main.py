@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import resource
 import sys
 from contextlib import suppress
@@ -11,6 +12,7 @@ from pathlib import Path
 import click
 
 from idp import __version__
+from idp.directory.interface import DirectoryUnavailable
 from idp.errors import IdpError
 
 GROUPS = {
@@ -19,6 +21,7 @@ GROUPS = {
     "certs": "Signing keys and their certificates.",
     "check": "Say what is wrong, missing or unsafe, before serving.",
     "db": "The database: schema, backup, restore.",
+    "directory": "The places where people live: is all well, who is in them.",
     "demo": "Everything at once, with a sandbox AWS and demo people.",
     "metadata": "The metadata that IAM admins register.",
     "roles": "Who gets which AWS role, and why.",
@@ -81,8 +84,14 @@ def run() -> None:
     """
     with suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # A command tells what it has to tell itself; `idp serve` sets its log up.
+    logging.getLogger("idp").addHandler(logging.NullHandler())
     try:
         idp(prog_name="idp")
+    except DirectoryUnavailable as refusal:
+        click.echo(f"idp: {refusal.message}", err=True)
+        click.echo(f"     See why with: idp directory check {refusal.directory}", err=True)
+        sys.exit(2)
     except IdpError as refusal:
         click.echo(f"idp: {refusal.message}", err=True)
         if refusal.advice:

@@ -10,18 +10,20 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import click
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from idp.audit.events import AdminActed, actor
 from idp.audit.log import AuditLog, utc_now
 from idp.aws.arn import RoleArn
 from idp.cli.acting import acting_admin, command_origin
-from idp.cli.context import open_database, settings_from
-from idp.directory.local import LocalDirectory, NoSuchUser
-from idp.directory.passwords import Passwords
+from idp.cli.circumstances import circumstance_options, circumstances_of
+from idp.cli.context import directories_of, open_database, settings_from
+from idp.directory.local import NoSuchUser
 from idp.directory.person import Person
 from idp.entitlements.evaluate import evaluate
 from idp.entitlements.explain import explain
 from idp.entitlements.explain_words import explanation_document, story
+from idp.entitlements.facts import Circumstances
 from idp.entitlements.plan_words import printable
 from idp.entitlements.store import Entitlements
 from idp.errors import IdpError
@@ -68,7 +70,7 @@ class _Known:
 
 @click.command()
 @click.option("--response", type=_FILE, help="Judge the response in this file; - reads.")
-@click.option("--user", help="Dry run: judge what this local user would get for --role.")
+@click.option("--user", help="Dry run: judge what this user would get for --role.")
 @click.option("--role", help="ARN of the role to assume. Default: the first of the assertion.")
 @click.option("--metadata", type=_FILE, help="The metadata that IAM holds.")
 @click.option("--trust-policy", type=_FILE, help="The role's, or what get-role prints.")
@@ -79,6 +81,7 @@ class _Known:
     type=click.IntRange(_SHORTEST_LIMIT, _LONGEST_LIMIT),
     help="The role's MaxSessionDuration in seconds.",
 )
+@circumstance_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def preflight(
@@ -91,6 +94,8 @@ def preflight(
     endpoint: str | None,
     at: str | None,
     max_session_duration: int | None,
+    factor: tuple[str, ...],
+    from_address: str | None,
     as_json: bool,
 ) -> None:
     """Name every reason for which AWS would refuse a SAML response, before AWS does.
@@ -120,7 +125,8 @@ def preflight(
         context.exit(_EXIT[report.outcome])
     if known.role is None:
         raise click.UsageError("--user needs --role: the ARN of the role to try.")
-    _try(context, str(user), known.role, known, now, as_json)
+    circumstances = circumstances_of(factor, from_address)
+    _try(context, str(user), known.role, known, circumstances, now, as_json)
 
 
 def _known(
@@ -166,7 +172,13 @@ def _metadata(path: str) -> str:
     return text
 
 
-def _judged(context: click.Context, found: pasted.Pasted, known: _Known, now: datetime) -> Report:
+def _judged(
+    context: click.Context,
+    found: pasted.Pasted,
+    known: _Known,
+    now: datetime,
+    reader: RSAPrivateKey | None = None,
+) -> Report:
     settings = settings_from(context)
     asked = Preflight(
         response=found,
@@ -176,6 +188,7 @@ def _judged(context: click.Context, found: pasted.Pasted, known: _Known, now: da
         at=known.at,
         as_issued=known.as_issued,
         sandbox_url=settings.aws.sandbox_url,
+        reader=reader,
     )
     return judge(asked, own_provider(settings, lambda: open_database(context), now), now)
 
@@ -193,24 +206,31 @@ def _time(text: str) -> datetime:
 
 
 def _try(
-    context: click.Context, user: str, role: RoleArn, known: _Known, now: datetime, as_json: bool
+    context: click.Context,
+    user: str,
+    role: RoleArn,
+    known: _Known,
+    circumstances: Circumstances,
+    now: datetime,
+    as_json: bool,
 ) -> None:
     """The dry run, told and recorded."""
     settings, database = settings_from(context), open_database(context)
-    person = LocalDirectory(database, Passwords(settings.sign_in)).find_by_name(user)
+    person = directories_of(context).find_by_name(user)
     if person is None:
         raise NoSuchUser(
-            f"There is no enabled local user {user[:128]!r}.", "See the names with: idp user list"
+            f"No directory has an enabled user {user[:128]!r}.",
+            "See what a directory says of them with: idp directory show NAME",
         )
     audit, entitlements = AuditLog(database), Entitlements(database)
     handover = Handover(database, settings, entitlements, KeyRing(database, settings), audit)
     try:
-        made = make_dry_run(handover, database, person, role, now)
+        made = make_dry_run(handover, database, person, role, now, circumstances)
     except IdpError as refusal:
         _record(audit, person, role, f"not made: {type(refusal).__name__}")
-        _show_refusal(refusal, entitlements, person, as_json)
+        _show_refusal(refusal, entitlements, person, circumstances, as_json)
         context.exit(1)
-    report = _judged(context, made.response, known, now)
+    report = _judged(context, made.response, known, now, made.reader)
     _record(audit, person, role, report.outcome)
     _show(report, _grant_document(person, made), as_json)
     context.exit(_EXIT[report.outcome])
@@ -235,11 +255,16 @@ def _grant_document(person: Person, made: DryRun) -> dict[str, Any]:
 
 
 def _show_refusal(
-    refusal: IdpError, entitlements: Entitlements, person: Person, as_json: bool
+    refusal: IdpError,
+    entitlements: Entitlements,
+    person: Person,
+    circumstances: Circumstances,
+    as_json: bool,
 ) -> None:
     """Why we would not even send it; for a role that isn't granted, what every rule said."""
     ruleset = entitlements.current()
-    grants, outcomes = evaluate(ruleset, person), explain(ruleset, person)
+    grants = evaluate(ruleset, person, circumstances)
+    outcomes = explain(ruleset, person, circumstances)
     explained = isinstance(refusal, RoleNotGranted)
     if as_json:
         document: dict[str, Any] = {

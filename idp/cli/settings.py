@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, get_args, get_origin
 
 import click
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -67,7 +68,7 @@ def reference() -> str:
         "`idp settings --markdown`.",
     ]
     section = None
-    for line in _lines(Settings.model_construct()):
+    for line in _reference_lines():
         table = line.name.rpartition(".")[0]
         if table != section:
             section = table
@@ -87,24 +88,49 @@ def reference() -> str:
 def _heading(table: str) -> str:
     if not table:
         return "General"
-    model = Settings.model_fields[table].annotation
+    model: Any = Settings
+    for name in table.removesuffix("[]").split("."):
+        field = model.model_fields[name]
+        model = _listed_section(field) or field.annotation
     summary = (model.__doc__ or "").partition(": ")[2].split("\n")[0]
-    return f"[{table}] {summary[:1].upper()}{summary[1:].rstrip('.')}"
+    shown = f"[[{table.removesuffix('[]')}]]" if table.endswith("[]") else f"[{table}]"
+    return f"{shown} {summary[:1].upper()}{summary[1:].rstrip('.')}"
 
 
-def _lines(found: Settings) -> Iterator[Line]:
-    plain = {name: field for name, field in Settings.model_fields.items() if not _is_section(field)}
-    for name, field in plain.items():
-        yield _line(name, field, getattr(found, name))
+def _reference_lines() -> Iterator[Line]:
+    """Every setting once, the settings of a list's tables too."""
+    plain = Settings.model_construct()
+    yield from (line for line in _lines(plain) if "[" not in line.name)
     for name, field in Settings.model_fields.items():
+        if section := _listed_section(field):
+            for inner, inner_field in section.model_fields.items():
+                yield _line(f"{name}[].{inner}", inner_field, inner_field.default)
+
+
+def _lines(found: BaseModel, table: str = "") -> Iterator[Line]:
+    fields = type(found).model_fields.items()
+    for name, field in fields:
+        if not _is_section(field) and not _listed_section(field):
+            yield _line(table + name, field, getattr(found, name))
+    for name, field in fields:
         if _is_section(field):
-            section = getattr(found, name)
-            for inner, inner_field in type(section).model_fields.items():
-                yield _line(f"{name}.{inner}", inner_field, getattr(section, inner))
+            yield from _lines(getattr(found, name), f"{table}{name}.")
+    for name, field in fields:
+        if _listed_section(field):
+            for number, section in enumerate(getattr(found, name)):
+                yield from _lines(section, f"{table}{name}[{number}].")
 
 
 def _is_section(field: FieldInfo) -> bool:
     return isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+
+
+def _listed_section(field: FieldInfo) -> type[Section] | None:
+    """The model of a list of tables, like [[directories]]; None for any other setting."""
+    for inner in get_args(field.annotation):
+        if isinstance(inner, type) and issubclass(inner, Section):
+            return inner
+    return None
 
 
 def _line(name: str, field: FieldInfo, value: Any) -> Line:
@@ -112,7 +138,7 @@ def _line(name: str, field: FieldInfo, value: Any) -> Line:
     is_choice = get_origin(field.annotation) is not tuple and not any("<" in c for c in choices)
     return Line(
         name,
-        "IDP_" + name.upper().replace(".", "__"),
+        "IDP_" + name.upper().partition("[")[0].replace(".", "__"),
         _shown(name, value),
         _shown(name, field.default),
         ", ".join(f"`{choice}`" for choice in choices) if is_choice and choices else "",
@@ -126,7 +152,7 @@ def _shown(name: str, value: Any) -> str:
             return make_url(value).render_as_string(hide_password=True)
         except (ArgumentError, ValueError):
             return "(not an address)"
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | dict):
         return json.dumps(value)
     if isinstance(value, bool):
         return "true" if value else "false"

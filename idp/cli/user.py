@@ -26,6 +26,7 @@ from idp.cli.password_input import new_password, password_options
 from idp.cli.progress import progress_bar
 from idp.cli.released_names import release_name
 from idp.cli.user_show import show
+from idp.directory.configured import local_directory
 from idp.directory.import_rows import ImportFormat
 from idp.directory.local import LocalDirectory
 from idp.directory.local_accounts import LocalAccount, account_document
@@ -254,7 +255,7 @@ def import_(
 
 
 def _directory(context: click.Context) -> LocalDirectory:
-    return LocalDirectory(open_database(context), Passwords(settings_from(context).sign_in))
+    return local_directory(settings_from(context), open_database(context))
 
 
 def _record(context: click.Context, kind: type[AdminEvent], **details: object) -> None:

@@ -10,9 +10,8 @@ import click
 
 from idp.cli.context import open_database, settings_from
 from idp.cli.released_names import described
-from idp.directory.local import LocalDirectory
+from idp.directory.configured import local_directory
 from idp.directory.local_accounts import account_document
-from idp.directory.passwords import Passwords
 from idp.sso.claimed_names import HeldName, names_of
 
 
@@ -28,7 +27,7 @@ def show(context: click.Context, name: str, as_json: bool) -> None:
       idp user show ann
     """
     database = open_database(context)
-    account = LocalDirectory(database, Passwords(settings_from(context).sign_in)).account(name)
+    account = local_directory(settings_from(context), database).account(name)
     document = account_document(account)
     with database.reading() as session:
         names = names_of(session, account.person.directory, account.person.directory_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from idp.db.direct import Direct
+from idp.db.turns import Turns
 from idp.errors import IdpError
 
 _DRIVERS = {
@@ -34,14 +36,17 @@ class Database:
     """Hands out transactions: `reading()` for looking, `writing()` for a change that commits whole.
 
     On SQLite a writing transaction takes the write lock at its start (BEGIN IMMEDIATE), so that
-    two writers wait for each other and never fail half-way with "database is locked".
+    two writers wait for each other and never fail half-way with "database is locked". `direct`
+    is the short way for the statements that every sign-in runs.
     """
 
     def __init__(self, url: str, pool_size: int = 8) -> None:
         parsed = _address(url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        self._turns: Turns | nullcontext[None] = nullcontext()
         if self.is_sqlite and parsed.database:
             _make_file(Path(parsed.database))
+            self._turns = Turns(Path(parsed.database))
         # Errors go to the log, and parameters may be password hashes.
         options: dict[str, Any] = {
             "pool_size": pool_size,
@@ -56,6 +61,7 @@ class Database:
             event.listen(self.engine, "connect", _set_up_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
         self._writer = self.engine.execution_options(write=True)
+        self.direct = Direct(self.engine, pool_size, self._turns)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -66,7 +72,11 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """A session whose changes are committed when the block ends well, and none otherwise."""
-        with Session(self._writer, expire_on_commit=False) as session, session.begin():
+        with (
+            self._turns,
+            Session(self._writer, expire_on_commit=False) as session,
+            session.begin(),
+        ):
             yield session
 
     def check(self) -> None:
@@ -83,6 +93,9 @@ class Database:
 
     def close(self) -> None:
         """Give all connections back."""
+        self.direct.close()
+        if isinstance(self._turns, Turns):
+            self._turns.close()
         self.engine.dispose()
 
 

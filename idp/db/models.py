@@ -198,6 +198,25 @@ class AwsAccountRow(Base):
     probe_role: Mapped[str | None] = mapped_column(String(2048))
 
 
+class AccountEncryptionRow(Base):
+    """What assertions for an AWS account are encrypted to, and the change that is under way.
+
+    `public_key` (PEM) and `fingerprint` are None while they are sent in plain; `key_id` is IAM's
+    name of the private half, which is kept nowhere but there. `work` is "enable", "rotate",
+    "disable" or empty, and `progress` is what it takes to finish or undo that after a crash.
+    """
+
+    __tablename__ = "account_encryption"
+
+    number: Mapped[str] = mapped_column(String(12), primary_key=True)
+    public_key: Mapped[str | None] = mapped_column(Text)
+    fingerprint: Mapped[str | None] = mapped_column(String(64))
+    key_id: Mapped[str | None] = mapped_column(String(64))
+    since: Mapped[datetime | None]
+    work: Mapped[str] = mapped_column(String(16))
+    progress: Mapped[dict[str, Any]]
+
+
 class RoleRuleRow(Base):
     """One role rule, as the rules file says it."""
 
@@ -272,6 +291,22 @@ Index(
     sqlite_where=SigningKeyRow.state == "active",
     postgresql_where=SigningKeyRow.state == "active",
 )
+
+
+class MetadataFetchRow(Base):
+    """Who read our metadata last, and with which certificates (fingerprints) in it.
+
+    `fetcher` is a service provider's name, or else an IP address, which `named` tells apart.
+    """
+
+    __tablename__ = "metadata_fetches"
+
+    fetcher: Mapped[str] = mapped_column(String(64), primary_key=True)
+    named: Mapped[bool] = mapped_column(primary_key=True)
+    address: Mapped[str] = mapped_column(String(64))
+    user_agent: Mapped[str] = mapped_column(String(200))
+    at: Mapped[datetime] = mapped_column(index=True)
+    certificates: Mapped[list[Any]]
 
 
 class RotationRow(Base):

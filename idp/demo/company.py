@@ -9,8 +9,8 @@ from idp.db import schema
 from idp.db.engine import Database
 from idp.demo.accounts import ACCOUNTS
 from idp.demo.people import PEOPLE
+from idp.directory.configured import local_directory
 from idp.directory.local import LocalDirectory
-from idp.directory.passwords import Passwords
 from idp.entitlements.account import Accounts
 from idp.entitlements.rules_file import parse_rules
 from idp.entitlements.store import apply_rules, save_account, stored_accounts, stored_rules
@@ -34,8 +34,11 @@ def prepare_company(settings: Settings, now: datetime) -> None:
                     save_account(session, account)
             if not stored_rules(session):
                 rules = files("idp.demo").joinpath("roles.toml").read_bytes()
+                directory = settings.directories[0].name.encode()
+                rules = rules.replace(b'directory = "local"', b'directory = "%s"' % directory)
                 apply_rules(session, parse_rules(rules, Accounts(ACCOUNTS)))
-        _add_people(LocalDirectory(database, Passwords(settings.sign_in)), now)
+        if any(each.kind == "local" for each in settings.directories):
+            _add_people(local_directory(settings, database), now)
     finally:
         database.close()
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 
 from idp.errors import IdpError
@@ -48,17 +48,28 @@ class Supervisor:
         self, name: str, arguments: Sequence[str], environment: Mapping[str, str], address: str
     ) -> None:
         """Start `idp ARGUMENTS` and wait until `address` answers. Raises ServerStopped."""
+        command = [sys.executable, "-m", "idp", *arguments, "--with-parent"]
+        self.start_program(name, command, environment, lambda: _answers(address))
+
+    def start_program(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        answers: Callable[[], bool],
+    ) -> None:
+        """Start any program and wait until it answers. Raises ServerStopped."""
         self._children[name] = subprocess.Popen(
-            [sys.executable, "-m", "idp", *arguments, "--with-parent"],
+            command,
             env={**os.environ, **environment},
             stdin=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C reaches this process alone, which ends the others
         )
         deadline = time.monotonic() + PATIENCE
-        while not _answers(address):
+        while not answers():
             self._require_running(name)
             if time.monotonic() > deadline:
-                raise ServerStopped(f"The {name} does not answer at {address}.", "Try again.")
+                raise ServerStopped(f"The {name} does not answer.", "Try again.")
             time.sleep(0.05)
 
     def wait(self) -> None:

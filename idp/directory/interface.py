@@ -31,11 +31,14 @@ class Authentication:
 
     `person` is set if and only if both were right and the person may sign in. Otherwise `reason`
     is a word for the audit row ("unknown_user", "wrong_password", "disabled", "no_password"; other
-    directories add theirs, such as "expired"). No page may tell the reasons apart.
+    directories add theirs, such as "expired"). No page may tell the reasons apart. `username` is
+    the name by which the directory knows whom the typed one belongs to, "" if it says nothing of
+    that: guesses under different spellings then count as one.
     """
 
     person: Person | None
     reason: str = ""
+    username: str = ""
 
 
 class Directory(Protocol):

@@ -25,6 +25,8 @@ from idp.directory.profile import (
     checked_groups,
     checked_profile,
 )
+from idp.directory.realms import unqualified
+from idp.directory.seen import CheckedStep, Seen, SeenGroup
 from idp.directory.usernames import BadUsername, prepared_username, username_key
 from idp.errors import IdpError
 
@@ -46,8 +48,15 @@ class NoSuchUser(IdpError):
 class LocalDirectory:
     """People of the tables local_users and local_memberships; implements `Directory`."""
 
-    def __init__(self, database: Database, passwords: Passwords, name: str = "local") -> None:
+    def __init__(
+        self,
+        database: Database,
+        passwords: Passwords,
+        name: str = "local",
+        realms: Sequence[str] = (),
+    ) -> None:
         self.name = name
+        self._realms = realms
         self._database = database
         self._passwords = passwords
 
@@ -196,9 +205,27 @@ class LocalDirectory:
                 session.refresh(row, ["groups"])
         return account_from(row, self.name).person
 
+    def see(self, username: str) -> Seen | None:
+        """Somebody, disabled or not; None for nobody."""
+        row = self._row(username)
+        if row is None:
+            return None
+        person = account_from(row, self.name).person
+        return Seen(person, row.disabled_at is not None, tuple(map(SeenGroup, person.groups)))
+
+    def check(self) -> Iterator[CheckedStep]:
+        """Whether anybody can sign in. The database itself has been opened by then."""
+        good = next(self.people(), None) is not None
+        message = "people are found" if good else "nobody in it can sign in"
+        yield CheckedStep("", "search", good, message, "" if good else "Run: idp user add NAME")
+
+    def close(self) -> None:
+        """Nothing: the database is not ours to close."""
+
     def _row(self, username: str) -> LocalUserRow | None:
         try:
-            key = username_key(prepared_username(username))
+            bare = unqualified(username, self._realms) or username
+            key = username_key(prepared_username(bare))
         except BadUsername:
             return None
         with self._database.reading() as session:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 
 from idp.aws.arn import PARTITIONS, BadArn, ProviderArn, RoleArn
 from idp.entitlements.names import name_key
 from idp.errors import IdpError
+from idp.saml.encryption import EncryptionKey
 
 _NUMBER = re.compile(r"[0-9]{12}")
 _ALIAS = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -27,7 +28,8 @@ class Account:
     `provider_name` is the name of the IAM SAML provider there, `provider_id` its unique
     identifier (SAMLSP...) if sign-in URLs carry one; `profile` or `access_role` (an ARN) say how
     the AWS API of that account is reached. `probe_role` (an ARN) is assumed to prove a new
-    signing key before it signs for people.
+    signing key before it signs for people. `encrypt_to` is the key that its assertions are
+    encrypted to, if they are; it is kept apart, so it is no part of what makes accounts equal.
     """
 
     number: str
@@ -38,11 +40,19 @@ class Account:
     profile: str | None = None
     access_role: str | None = None
     probe_role: str | None = None
+    encrypt_to: EncryptionKey | None = field(default=None, compare=False)
 
     @property
     def provider(self) -> ProviderArn:
         """The SAML provider that vouches for us in this account."""
         return ProviderArn(self.partition, self.number, self.provider_name)
+
+
+def account_document(account: Account) -> dict[str, str | None]:
+    """What is registered of an account, for programs and for the audit trail."""
+    said = asdict(account)
+    del said["encrypt_to"]
+    return {**said, "provider_arn": str(account.provider)}
 
 
 def check_account(account: Account) -> None:

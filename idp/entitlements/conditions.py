@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Protocol
 
-from idp.directory.person import Person
+from idp.entitlements.circumstance_conditions import FromNetwork, ProvedBy
+from idp.entitlements.condition_words import one_of, resembling
+from idp.entitlements.facts import Facts
+from idp.entitlements.group_conditions import (
+    GroupBases,
+    InGroup,
+    InGroupNamedLike,
+    InGroupOfDn,
+    InGroupOfSid,
+)
 from idp.entitlements.names import name_key
 from idp.entitlements.pattern import GroupPattern
 from idp.entitlements.rule import RoleRule
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """A person with the keys by which rules find them, worked out once."""
-
-    person: Person
-    user_key: str
-    group_keys: frozenset[str]
-    group_names: tuple[str, ...]
-
-    @classmethod
-    def of(cls, person: Person) -> Facts:
-        """The facts about `person`."""
-        names = tuple(dict.fromkeys(group.name for group in person.groups))
-        return cls(person, name_key(person.username), frozenset(map(name_key, names)), names)
 
 
 class Condition(Protocol):
@@ -108,32 +100,7 @@ class NamedUser:
 
     def hint(self, facts: Facts) -> str:
         """A user name of the rule that looks like this one."""
-        return _resembling(facts.user_key, self.users, "user")
-
-
-class InGroup:
-    """The person is a member of one of these groups."""
-
-    def __init__(self, groups: tuple[str, ...]) -> None:
-        self.groups = groups
-        self.keys = frozenset(map(name_key, groups))
-
-    def met(self, facts: Facts) -> bool:
-        """Whatever the case."""
-        return not self.keys.isdisjoint(facts.group_keys)
-
-    def wanted(self) -> str:
-        """In words."""
-        return f"group {one_of(self.groups)}"
-
-    def seen(self, facts: Facts) -> str:
-        """The person's groups."""
-        return _groups_in_words(facts)
-
-    def hint(self, facts: Facts) -> str:
-        """A group of the rule that looks like one of the person's."""
-        hints = (_resembling(key, self.groups, "group") for key in sorted(facts.group_keys))
-        return next(filter(None, hints), "")
+        return resembling(facts.user_key, self.users, "user")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,30 +133,36 @@ class HasAttribute:
 
 
 @dataclass(frozen=True, slots=True)
-class InGroupNamedLike:
-    """The name of one of the person's groups matches the pattern."""
+class HasRoleAttribute:
+    """The person has a value of the attribute that names roles."""
 
-    pattern: GroupPattern
+    name: str
 
     def met(self, facts: Facts) -> bool:
-        """As the directory writes the name, case and all."""
-        return any(self.pattern.match(name) for name in facts.group_names)
+        """Any value will do; what it names is looked at later."""
+        return bool(facts.person.attributes.get(self.name))
 
     def wanted(self) -> str:
         """In words."""
-        return f"a group like {self.pattern.text}"
+        return f"the attribute {self.name}, which names roles"
 
     def seen(self, facts: Facts) -> str:
-        """The person's groups."""
-        return _groups_in_words(facts)
+        """The names of the person's attributes."""
+        return f"attributes {', '.join(sorted(facts.person.attributes)) or 'of no kind'}"
 
     def hint(self, facts: Facts) -> str:
-        """None."""
-        return ""
+        """An attribute whose name looks like it."""
+        hints = (resembling(name, (self.name,), "attribute") for name in facts.person.attributes)
+        return next(filter(None, hints), "")
 
 
 def conditions_of(rule: RoleRule) -> tuple[Condition, ...]:
-    """The rule's conditions in the order in which they are explained. Raises BadPattern."""
+    """The rule's conditions in the order in which they are explained.
+
+    What can't be known in a rule that denies counts as met. Raises BadPattern, BadDn, BadNetwork.
+    """
+    denies = rule.effect == "deny"
+    bases = GroupBases.parse(rule.group_base, doubt_counts=denies)
     conditions: list[Condition] = []
     if rule.everyone:
         conditions.append(Everyone())
@@ -198,28 +171,18 @@ def conditions_of(rule: RoleRule) -> tuple[Condition, ...]:
     if rule.users:
         conditions.append(NamedUser(rule.users))
     if rule.groups:
-        conditions.append(InGroup(rule.groups))
+        conditions.append(InGroup(rule.groups, bases))
+    if rule.group_dns:
+        conditions.append(InGroupOfDn(rule.group_dns))
+    if rule.group_sids:
+        conditions.append(InGroupOfSid(rule.group_sids))
     conditions.extend(HasAttribute(name, values) for name, values in rule.attributes.items())
     if rule.group_pattern:
-        conditions.append(InGroupNamedLike(GroupPattern.parse(rule.group_pattern)))
+        conditions.append(InGroupNamedLike(GroupPattern.parse(rule.group_pattern), bases))
+    if rule.role_attribute:
+        conditions.append(HasRoleAttribute(rule.role_attribute))
+    if rule.factors:
+        conditions.append(ProvedBy(rule.factors, doubt_counts=denies))
+    if rule.networks:
+        conditions.append(FromNetwork(rule.networks, doubt_counts=denies))
     return tuple(conditions)
-
-
-def one_of(names: tuple[str, ...]) -> str:
-    """Names as alternatives, shortened where there are many."""
-    shown = names if len(names) <= 6 else (*names[:5], f"{len(names) - 5} others")
-    return " or ".join(shown)
-
-
-def _groups_in_words(facts: Facts) -> str:
-    names = facts.group_names
-    if not names:
-        return "no groups"
-    shown = names if len(names) <= 10 else (*names[:9], f"{len(names) - 9} others")
-    return f"{'group' if len(names) == 1 else 'groups'} {', '.join(shown)}"
-
-
-def _resembling(key: str, names: tuple[str, ...], kind: str) -> str:
-    by_key = {name_key(name): name for name in names}
-    close = get_close_matches(key, by_key, n=1, cutoff=0.8)
-    return f"{kind} {key} looks like {by_key[close[0]]}" if close and close[0] != key else ""

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
-from idp.aws.limits import SESSION_TAGS, check_tag_key, check_tag_value
+from idp.entitlements.directory_scope import DirectoryKind, held_to_a_directory
 from idp.entitlements.duration import BadDuration, parse_duration
 from idp.entitlements.pattern import GroupPattern
+from idp.entitlements.role_names import ROLE_PART
 from idp.entitlements.rule import RoleRule
 from idp.entitlements.rule_table import LONGEST_NAME, Problems, RuleTable
-from idp.entitlements.template import Template
+from idp.entitlements.session_document import check_session
+from idp.entitlements.whom_document import check_whom
 from idp.errors import IdpError
-
-CONDITIONS = ("users", "groups", "attributes", "group_pattern")
 
 
 class BadRule(IdpError):
@@ -37,10 +36,15 @@ def rule_from_stored(document: Mapping[str, Any]) -> RoleRule:
     return rule
 
 
-def read_rule(document: Mapping[str, Any], problems: Problems) -> RoleRule:
+def read_rule(
+    document: Mapping[str, Any],
+    problems: Problems,
+    directories: Mapping[str, DirectoryKind] | None = None,
+) -> RoleRule:
     """Read one rule and note everything wrong with it that can be told without the accounts.
 
-    The rule given back is good only if nothing was noted.
+    `directories` are those configured; None if they are not to be looked at. The rule given back
+    is good only if nothing was noted.
     """
     table = RuleTable(document, problems)
     table.unknown_keys()
@@ -53,48 +57,48 @@ def read_rule(document: Mapping[str, Any], problems: Problems) -> RoleRule:
         directory=table.text("directory", LONGEST_NAME),
         users=table.texts("users"),
         groups=table.texts("groups"),
+        group_dns=table.texts("group_dns"),
+        group_sids=table.texts("group_sids"),
         attributes=table.attributes(),
         group_pattern=table.text("group_pattern"),
+        group_base=table.texts("group_base", one_is_enough=True),
+        role_attribute=table.text("role_attribute", LONGEST_NAME).lower(),
+        factors=table.texts("factors"),
+        networks=table.texts("networks"),
+        role_session_name=table.text("role_session_name"),
+        source_identity=table.text("source_identity"),
         roles=table.texts("role", one_is_enough=True),
         accounts=table.texts("accounts"),
         tags=table.tags(),
         transitive=table.texts("transitive"),
     )
-    if duration:
+    if "{" in duration:
+        rule = replace(rule, duration=duration)
+    elif duration:
         try:
             rule = replace(rule, duration=parse_duration(duration))
         except BadDuration as problem:
             problems.add("duration", problem.message, problem.advice)
-    _check_whom(rule, problems)
+    check_whom(rule, problems)
     _check_what(rule, problems)
-    _check_session(rule, document, problems)
-    return rule
-
-
-def _check_whom(rule: RoleRule, problems: Problems) -> None:
-    given = [key for key in CONDITIONS if getattr(rule, key)]
-    broken = {key for key, _ in problems.found}
-    if not given and not rule.everyone and not broken.intersection((*CONDITIONS, "everyone")):
-        problems.add(
-            "",
-            "It says of nobody that they match.",
-            "Give users, groups, attributes or group_pattern; or everyone = true for all people.",
-        )
-    if given and rule.everyone:
-        problems.add("everyone", f"everyone = true makes {given[0]} useless.", "Leave one out.")
-    if rule.group_pattern:
-        problems.check("group_pattern", partial(GroupPattern.parse, rule.group_pattern))
-        for key, value in (("groups", rule.groups), ("role", rule.roles)):
-            if value:
-                problems.add(
-                    key, f"{key} can't stand beside group_pattern, which says it.", "Leave it out."
-                )
+    check_session(rule, document, problems)
+    return held_to_a_directory(rule, directories, problems)
 
 
 def _check_what(rule: RoleRule, problems: Problems) -> None:
     if any(key == "role" for key, _ in problems.found):
         return
-    if not rule.roles and not rule.group_pattern:
+    if rule.role_attribute:
+        for key, value in (("role", rule.roles), ("group_pattern", rule.group_pattern)):
+            if value:
+                problems.add(
+                    key, f"{key} can't stand beside role_attribute, which says it.", "Leave it out."
+                )
+        return
+    if rule.group_pattern:
+        _check_beside_pattern(rule, problems)
+        return
+    if not rule.roles:
         problems.add("role", "It names no role.", 'Write role = "Developer", or a role\'s ARN.')
     by_name = [role for role in rule.roles if not role.startswith("arn:")]
     if by_name and not rule.accounts and not any(key == "accounts" for key, _ in problems.found):
@@ -107,36 +111,35 @@ def _check_what(rule: RoleRule, problems: Problems) -> None:
         problems.add("accounts", "The role's ARN says the account already.", "Leave accounts out.")
 
 
-def _check_session(rule: RoleRule, document: Mapping[str, Any], problems: Problems) -> None:
-    if rule.effect == "deny":
-        for key in ("duration", "tags", "transitive"):
-            if key in document:
-                problems.add(key, "A deny rule gives no session.", "Leave it out.")
+def _check_beside_pattern(rule: RoleRule, problems: Problems) -> None:
+    """What the pattern does not name, `role` and `accounts` have to say."""
+    if any(key == "group_pattern" for key, _ in problems.found):
         return
-    if len(rule.tags) > SESSION_TAGS:
+    pattern = GroupPattern.parse(rule.group_pattern)
+    if not pattern.names_account and not rule.accounts:
         problems.add(
-            "tags", f"There are {len(rule.tags)} session tags, and AWS takes {SESSION_TAGS}."
+            "accounts",
+            "The pattern has no part (?P<account>...), so the accounts are missing.",
+            'Write accounts = ["..."], or name the account in the pattern.',
         )
-    spelled: dict[str, str] = {}
-    for key, value in rule.tags.items():
-        problems.check("tags", partial(check_tag_key, key))
-        problems.check("tags", partial(_check_tag, key, value))
-        if (other := spelled.setdefault(key.lower(), key)) != key:
-            problems.add("tags", f"AWS takes the tag keys {other!r} and {key!r} for the same.")
-    for key in rule.transitive:
-        if key not in rule.tags and not any(name == "tags" for name, _ in problems.found):
+    if not pattern.names_role and not rule.roles:
+        problems.add(
+            "role",
+            "The pattern has no part (?P<role>...), so the role is missing.",
+            'Write role = "Developer", or name the role in the pattern.',
+        )
+    for role in rule.roles:
+        if role.startswith("arn:"):
+            problems.add("role", "An ARN can't stand beside group_pattern.", "Write a role's name.")
+        elif pattern.names_role and role.count(ROLE_PART) != 1:
             problems.add(
-                "transitive",
-                f"{key!r} is not one of the rule's tags.",
-                f"Add it to tags, or use {_names(rule.tags)}.",
+                "role",
+                f"The pattern names the role, and {role!r} does not say where that part goes.",
+                f'Write it like "ADFS-{ROLE_PART}", or leave it out.',
             )
-
-
-def _check_tag(key: str, value: str) -> None:
-    template = Template.parse(value)
-    for text in template.fixed_texts():
-        check_tag_value(key, text)
-
-
-def _names(tags: Mapping[str, str]) -> str:
-    return " or ".join(repr(key) for key in tags) if tags else "none, as there are no tags"
+        elif not pattern.names_role and ROLE_PART in role:
+            problems.add(
+                "role",
+                f"{role!r} asks for the part role, which the pattern does not have.",
+                "Name it in the pattern: (?P<role>...).",
+            )

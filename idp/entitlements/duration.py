@@ -34,6 +34,11 @@ def parse_duration(text: str) -> int:
     return seconds
 
 
+def parse_session_length(text: str) -> int:
+    """As parse_duration, and plain seconds, the way directories keep a SessionDuration."""
+    return parse_duration(f"{text}s" if text.isascii() and text.isdigit() else text)
+
+
 def format_duration(seconds: int) -> str:
     """Write seconds in the largest unit that fits exactly; parse_duration reads it back."""
     for unit, size in (("h", 3600), ("m", 60)):

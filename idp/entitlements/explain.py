@@ -7,10 +7,12 @@ from typing import Literal
 
 from idp.aws.arn import RoleArn
 from idp.directory.person import Person
-from idp.entitlements.conditions import Facts
-from idp.entitlements.evaluate import Decision, Grants, decide, evaluate, same_role
+from idp.entitlements.compiled_rule import CompiledRule, Target
+from idp.entitlements.evaluate import Decision, Grants, decide, evaluate
+from idp.entitlements.facts import UNKNOWN, Circumstances, Facts
+from idp.entitlements.role_names import same_role
 from idp.entitlements.rule import Effect
-from idp.entitlements.ruleset import CompiledRule, RuleSet, Target
+from idp.entitlements.ruleset import RuleSet
 
 Fate = Literal["given", "denies", "denied", "earlier_rule", "withheld"]
 
@@ -21,7 +23,7 @@ class RoleOutcome:
 
     `given`: the rule gives it. `denies`: the rule takes it away. `denied`: the rule would give it,
     and `by` is the rule that denies it. `earlier_rule`: the rule `by` of the same file comes first
-    and decides. `withheld`: its session tags can't be made, and `reason` says why.
+    and decides. `withheld`: its session can't be made, and `reason` says why.
     """
 
     role: RoleArn
@@ -74,11 +76,13 @@ class RuleOutcome:
         return self.met + (1 if self.failed.hint else 0)
 
 
-def explain(ruleset: RuleSet, person: Person) -> tuple[RuleOutcome, ...]:
+def explain(
+    ruleset: RuleSet, person: Person, circumstances: Circumstances = UNKNOWN
+) -> tuple[RuleOutcome, ...]:
     """What every rule had to say, in the order of the file."""
-    facts = Facts.of(person)
+    facts = Facts.of(person, circumstances)
     decision = decide(ruleset, facts)
-    grants = evaluate(ruleset, person)
+    grants = evaluate(ruleset, person, circumstances)
     return tuple(_outcome(compiled, facts, decision, grants) for compiled in ruleset.rules)
 
 

@@ -21,6 +21,7 @@ def story(
     yield from _given(grants)
     withheld = [f"  {problem.role}\n      {problem.message}" for problem in grants.problems]
     yield from _section("Withheld:", withheld)
+    yield from _section("Not usable:", [f"  {sentence}" for sentence in grants.unusable])
     yield from _section("Denied:", list(_taken(outcomes)))
     yield from _section("Matched, but an earlier rule decides:", list(_overruled(outcomes)))
     close = came_close(tuple(outcomes))
@@ -54,6 +55,8 @@ def explanation_document(
                 "duration": grant.duration,
                 "tags": dict(grant.tags),
                 "transitive": list(grant.transitive),
+                "role_session_name": grant.session_name,
+                "source_identity": grant.source_identity,
                 "rule": grant.rule,
             }
             for grant in grants.grants
@@ -62,6 +65,7 @@ def explanation_document(
             {"role": str(found.role), "rule": found.rule, "message": found.message}
             for found in grants.problems
         ],
+        "unusable": list(grants.unusable),
         "rules": [_outcome_document(outcome) for outcome in outcomes],
     }
 
@@ -86,6 +90,10 @@ def _given(grants: Grants) -> Iterator[str]:
             f"      account {grant.account_alias}, for {format_duration(grant.duration)}, "
             f"by rule {grant.rule}"
         )
+        if grant.session_name:
+            yield f"      RoleSessionName {grant.session_name}"
+        if grant.source_identity:
+            yield f"      SourceIdentity {grant.source_identity}"
         if grant.tags:
             tags = (
                 f"{key}={value}{' (transitive)' if key in grant.transitive else ''}"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from idp.aws.arn import ProviderArn, RoleArn
+from idp.saml.encryption import EncryptionKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +15,9 @@ class Grant:
 
     `duration` is in seconds (900 to 43,200); `tags` are AWS session tags by key;
     `transitive` names those tags that role chaining keeps; `rule` is the rule that gave it;
-    `provider_id` is the provider's SAMLProviderUUID where sign-in URLs are to carry it.
+    `provider_id` is the provider's SAMLProviderUUID where sign-in URLs are to carry it;
+    `session_name` and `source_identity` are None where the settings say how they are made;
+    `encrypt_to` is the key that the account's assertions are encrypted to, None: they are not.
     """
 
     role: RoleArn
@@ -25,3 +28,6 @@ class Grant:
     transitive: tuple[str, ...] = ()
     rule: str = ""
     provider_id: str | None = None
+    session_name: str | None = None
+    source_identity: str | None = None
+    encrypt_to: EncryptionKey | None = None

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from idp.aws.arn import RoleArn
-from idp.aws.limits import check_session_name
 from idp.directory.person import Person
-from idp.entitlements.evaluate import GrantProblem, Grants, evaluate
+from idp.entitlements.evaluate import GrantProblem, Grants, evaluate_rules
+from idp.entitlements.facts import UNKNOWN, Circumstances, Facts
 from idp.entitlements.ruleset import RuleSet
-from idp.entitlements.template import Template
-from idp.errors import IdpError
+from idp.entitlements.session_names import NamesInAws
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +18,9 @@ class PersonImpact:
     """What a change means for one person.
 
     `altered` are roles kept with another duration, other tags or by another rule. `problems` are
-    roles that the new rules withhold. `session_name` is a sentence if AWS would refuse the
-    person's RoleSessionName, or if someone else has it; otherwise empty.
+    roles that the new rules withhold, `unusable` sentences about values of a role attribute that
+    give nothing. `session_name` and `source_identity` are sentences if AWS would refuse that name,
+    or if someone else has it; otherwise empty.
     """
 
     username: str
@@ -29,11 +29,22 @@ class PersonImpact:
     altered: tuple[RoleArn, ...] = ()
     problems: tuple[GrantProblem, ...] = ()
     session_name: str = ""
+    source_identity: str = ""
+    unusable: tuple[str, ...] = ()
+    directory: str = ""
 
     @property
     def is_nothing(self) -> bool:
         """Whether there is nothing to tell."""
-        return not (self.gained or self.lost or self.altered or self.problems or self.session_name)
+        return not (
+            self.gained
+            or self.lost
+            or self.altered
+            or self.problems
+            or self.session_name
+            or self.source_identity
+            or self.unusable
+        )
 
 
 @dataclass(slots=True)
@@ -47,6 +58,8 @@ class ImpactTotals:
     altered: int = 0
     withheld: int = 0
     session_names: int = 0
+    source_identities: int = 0
+    unusable: int = 0
 
     def count(self, person: PersonImpact) -> None:
         """Count one person."""
@@ -57,54 +70,67 @@ class ImpactTotals:
         self.altered += bool(person.altered)
         self.withheld += bool(person.problems)
         self.session_names += bool(person.session_name)
-
-
-@dataclass(slots=True)
-class SessionNames:
-    """The RoleSessionNames of everyone seen so far, to find two people with one name.
-
-    AWS's logs tell people apart by it, so names that differ only in case count as one.
-    """
-
-    template: Template
-    owners: dict[str, str] = field(default_factory=dict)
-
-    def problem(self, person: Person) -> str:
-        """What is wrong with this person's name, as a sentence; empty if nothing is."""
-        try:
-            name = self.template.render(person)
-            check_session_name(name)
-        except IdpError as problem:
-            return str(problem)
-        owner = self.owners.setdefault(name.casefold(), person.username)
-        if owner == person.username:
-            return ""
-        return f"RoleSessionName {name!r} would be the same as that of {owner}."
+        self.source_identities += bool(person.source_identity)
+        self.unusable += bool(person.unusable)
 
 
 def impact(
-    before: RuleSet, after: RuleSet, people: Iterable[Person], session_names: SessionNames
+    before: RuleSet,
+    after: RuleSet,
+    people: Iterable[Person],
+    names: NamesInAws,
+    circumstances: Circumstances = UNKNOWN,
 ) -> Iterator[PersonImpact]:
     """One PersonImpact for each person, also for those to whom nothing happens.
 
-    RoleSessionNames are looked at for those who get a role by the new rules.
+    Names are looked at for those who get a role by the new rules.
     """
+    touched = _touched(before, after)
     for person in people:
-        new = evaluate(after, person)
-        name = session_names.problem(person) if new.grants else ""
-        yield _compare(person.username, evaluate(before, person), new, name)
+        facts = Facts.of(person, circumstances)
+        new = evaluate_rules(after.candidates(facts), facts)
+        # Most people are concerned by no rule that changes.
+        same = touched is not None and not touched.candidates(facts)
+        old = new if same else evaluate_rules(before.candidates(facts), facts)
+        session_name, source_identity = names.problems(person, new)
+        yield PersonImpact(
+            person.username,
+            *_changes(old, new),
+            problems=new.problems,
+            session_name=session_name,
+            source_identity=source_identity,
+            unusable=new.unusable,
+            directory=person.directory,
+        )
 
 
-def _compare(username: str, old: Grants, new: Grants, session_name: str) -> PersonImpact:
+def _touched(before: RuleSet, after: RuleSet) -> RuleSet | None:
+    """The rules that only one version has in that form; None if more than those has changed."""
+    old = {compiled.rule.name: compiled.rule for compiled in before.rules}
+    new = {compiled.rule.name: compiled.rule for compiled in after.rules}
+    kept = [name for name, rule in new.items() if old.get(name) == rule]
+    if before.accounts is not after.accounts or kept != [
+        name for name, rule in old.items() if new.get(name) == rule
+    ]:
+        return None
+    unchanged = frozenset(kept)
+    changed = [
+        rule for rules in (old, new) for name, rule in rules.items() if name not in unchanged
+    ]
+    return RuleSet(changed, after.accounts)
+
+
+_Roles = tuple[RoleArn, ...]
+
+
+def _changes(old: Grants, new: Grants) -> tuple[_Roles, _Roles, _Roles]:
+    """Roles gained, lost, and kept in another way."""
     if old == new:
-        return PersonImpact(username, problems=new.problems, session_name=session_name)
+        return (), (), ()
     had = {grant.role: grant for grant in old.grants}
     has = {grant.role: grant for grant in new.grants}
-    return PersonImpact(
-        username,
-        gained=tuple(role for role in has if role not in had),
-        lost=tuple(role for role in had if role not in has),
-        altered=tuple(role for role in has if role in had and has[role] != had[role]),
-        problems=new.problems,
-        session_name=session_name,
+    return (
+        tuple(role for role in has if role not in had),
+        tuple(role for role in had if role not in has),
+        tuple(role for role in has if role in had and has[role] != had[role]),
     )

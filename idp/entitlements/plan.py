@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from idp.directory.person import Person
 from idp.entitlements.account import Accounts
 from idp.entitlements.difference import Difference, difference
-from idp.entitlements.impact import ImpactTotals, PersonImpact, SessionNames, impact
+from idp.entitlements.directory_scope import DirectoryKind
+from idp.entitlements.facts import UNKNOWN, Circumstances
+from idp.entitlements.impact import ImpactTotals, PersonImpact, impact
 from idp.entitlements.rule import RoleRule
+from idp.entitlements.rule_advice import advice_on
 from idp.entitlements.rules_file import format_rules
 from idp.entitlements.ruleset import RuleSet
-from idp.entitlements.template import Template
+from idp.entitlements.session_names import NamesInAws
 
 NAMES_RECORDED = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What applying `rules` would change. `people` are those concerned, or the first of them."""
+    """What applying `rules` would change. `people` are those concerned, or the first of them.
+
+    `advice` are sentences about rules that may give more, or less, than they seem to.
+    """
 
     rules: tuple[RoleRule, ...]
     difference: Difference
     people: tuple[PersonImpact, ...]
     totals: ImpactTotals
+    advice: tuple[str, ...] = ()
 
 
 def make_plan(
@@ -34,21 +41,26 @@ def make_plan(
     after: Sequence[RoleRule],
     accounts: Accounts,
     people: Iterable[Person],
-    role_session_name: Template,
+    names: NamesInAws,
     keep: int | None = None,
+    circumstances: Circumstances = UNKNOWN,
+    directories: Mapping[str, DirectoryKind] | None = None,
 ) -> Plan:
     """Compare two versions of the rules, and what each gives to every one of `people`.
+
+    The people are taken to come as `circumstances` say; `directories` are those configured.
 
     All people are counted; of those concerned the first `keep` are kept, all if it is None.
     """
     totals = ImpactTotals()
     kept: list[PersonImpact] = []
     old, new = RuleSet(before, accounts), RuleSet(after, accounts)
-    for person in impact(old, new, people, SessionNames(role_session_name)):
+    for person in impact(old, new, people, names, circumstances):
         totals.count(person)
         if not person.is_nothing and (keep is None or len(kept) < keep):
             kept.append(person)
-    return Plan(tuple(after), difference(before, after), tuple(kept), totals)
+    advice = tuple(advice_on(after, circumstances, directories or {}))
+    return Plan(tuple(after), difference(before, after), tuple(kept), totals, advice)
 
 
 def recorded_changes(plan: Plan) -> dict[str, Any]:

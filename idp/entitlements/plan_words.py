@@ -9,7 +9,7 @@ from typing import Any
 from idp.entitlements.difference import Difference
 from idp.entitlements.impact import ImpactTotals, PersonImpact
 from idp.entitlements.plan import Plan
-from idp.entitlements.rule import RoleRule, to_document
+from idp.entitlements.rule import DOCUMENT_KEYS, RoleRule, to_document
 
 
 def printable(text: str) -> str:
@@ -23,8 +23,9 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     """The plan line by line, as an administrator reads it; the last line sums it up."""
     for title, lines in (
         ("Rules:", list(_rule_lines(plan.difference))),
-        ("People of the local directory:", list(_person_lines(plan.people))),
+        ("People:", list(_person_lines(plan.people))),
         ("AWS would refuse, or could not tell apart:", list(_problem_lines(plan.people))),
+        ("Worth a look:", [f"  {sentence}" for sentence in plan.advice]),
     ):
         if lines:
             yield title
@@ -70,8 +71,9 @@ def _problem_lines(people: Iterable[PersonImpact]) -> Iterator[str]:
     for person in people:
         for problem in person.problems:
             yield f"  {person.username}: {problem.role} by rule {problem.rule}: {problem.message}"
-        if person.session_name:
-            yield f"  {person.username}: {person.session_name}"
+        for sentence in (person.session_name, person.source_identity, *person.unusable):
+            if sentence:
+                yield f"  {person.username}: {sentence}"
 
 
 def _summary(found: Difference, totals: ImpactTotals) -> str:
@@ -117,16 +119,20 @@ def plan_document(plan: Plan) -> dict[str, Any]:
             "keep_a_role_changed": totals.altered,
             "have_a_role_withheld": totals.withheld,
             "have_a_bad_session_name": totals.session_names,
+            "have_a_bad_source_identity": totals.source_identities,
+            "have_unusable_values": totals.unusable,
         },
+        "advice": list(plan.advice),
     }
 
 
 def rule_columns(rule: RoleRule) -> tuple[str, str, str, str]:
     """Name, whom it matches, what it gives or denies, and for how long."""
     document = to_document(rule)
-    keys = ("everyone", "directory", "users", "groups", "attributes", "group_pattern")
+    keys = DOCUMENT_KEYS[DOCUMENT_KEYS.index("everyone") : DOCUMENT_KEYS.index("role")]
     whom = ", ".join(f"{key} {_plain(document[key])}" for key in keys if key in document)
-    roles = " or ".join(rule.roles) or "as the group says"
+    by_person = "the attribute" if rule.role_attribute else "the group"
+    roles = " or ".join(rule.roles) or f"as {by_person} says"
     where = f" in {', '.join(rule.accounts)}" if rule.accounts else ""
     denies = "deny " if rule.effect == "deny" else ""
     duration = "" if denies else document.get("duration", "1h")
@@ -161,6 +167,7 @@ def _plain(value: object) -> str:
 def _person_document(person: PersonImpact) -> dict[str, Any]:
     return {
         "username": person.username,
+        "directory": person.directory,
         "gained": [str(role) for role in person.gained],
         "lost": [str(role) for role in person.lost],
         "changed": [str(role) for role in person.altered],
@@ -169,4 +176,6 @@ def _person_document(person: PersonImpact) -> dict[str, Any]:
             for found in person.problems
         ],
         "session_name": person.session_name or None,
+        "source_identity": person.source_identity or None,
+        "unusable": list(person.unusable),
     }

@@ -16,10 +16,13 @@ class RoleRule:
     """One rule, as the rules file says it.
 
     A person has to meet every condition that is given (`directory`, `users`, `groups`,
-    `attributes`, `group_pattern`); several values of one condition are alternatives. `roles` are
-    role names, path/name, or ARNs; `accounts` are numbers or aliases. `duration` is in seconds.
-    Where several rules give one role, the first of the file decides on duration and tags;
-    a rule with the effect "deny" takes the role from everyone it matches.
+    `group_dns`, `group_sids`, `group_pattern`, `attributes`, `role_attribute`, `factors`,
+    `networks`); several values of one condition are alternatives. `group_base` holds `groups` and
+    `group_pattern` to groups below these DNs. `roles` are role names, path/name, or ARNs; beside a
+    pattern with a part named role they say where that part goes, as "ADFS-{role}". `accounts` are
+    numbers or aliases. `duration` is in seconds, or a template. Where several rules give one role,
+    the first of the file decides how the session looks; a rule with the effect "deny" takes the
+    role from everyone it matches.
     """
 
     name: str
@@ -29,11 +32,19 @@ class RoleRule:
     directory: str = ""
     users: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+    group_dns: tuple[str, ...] = ()
+    group_sids: tuple[str, ...] = ()
     attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     group_pattern: str = ""
+    group_base: tuple[str, ...] = ()
+    role_attribute: str = ""
+    factors: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
     accounts: tuple[str, ...] = ()
-    duration: int = DEFAULT
+    duration: int | str = DEFAULT
+    role_session_name: str = ""
+    source_identity: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     transitive: tuple[str, ...] = ()
 
@@ -51,8 +62,8 @@ def to_document(rule: RoleRule) -> dict[str, Any]:
             continue
         if key == "duration":
             if value != DEFAULT:
-                document[key] = format_duration(value)
-        elif key == "role" and len(value) == 1:
+                document[key] = value if isinstance(value, str) else format_duration(value)
+        elif key in ("role", "group_base") and len(value) == 1:
             document[key] = value[0]
         elif isinstance(value, tuple) and value:
             document[key] = list(value)

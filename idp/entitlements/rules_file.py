@@ -12,10 +12,11 @@ import tomli_w
 
 from idp.aws.arn import BadArn
 from idp.entitlements.account import Account, Accounts
+from idp.entitlements.directory_scope import DirectoryKind
 from idp.entitlements.document import read_rule
+from idp.entitlements.role_names import role_by_arn, role_from_part, role_in
 from idp.entitlements.rule import RoleRule, to_document
 from idp.entitlements.rule_table import Problems
-from idp.entitlements.ruleset import role_by_arn, role_in
 from idp.errors import IdpError
 
 LARGEST_FILE = 8 * 1024 * 1024  # bytes; 10,000 ordinary rules are about 3 MB
@@ -36,9 +37,14 @@ class RulesFileRefused(IdpError):
         self.problems = tuple(problems)
 
 
-def parse_rules(content: bytes, accounts: Accounts) -> tuple[RoleRule, ...]:
+def parse_rules(
+    content: bytes,
+    accounts: Accounts,
+    directories: Mapping[str, DirectoryKind] | None = None,
+) -> tuple[RoleRule, ...]:
     """Read a rules file of up to 8 MiB of UTF-8.
 
+    With `directories`, those configured, rules are held to them as `held_to_a_directory` says.
     Raises RulesFileRefused with everything that is wrong, each with its rule, key and line.
     """
     text = _decode(content)
@@ -49,7 +55,7 @@ def parse_rules(content: bytes, accounts: Accounts) -> tuple[RoleRule, ...]:
     first_of_name: dict[str, int] = {}
     for index, table in enumerate(tables):
         problems = Problems()
-        rule = read_rule(table, problems)
+        rule = read_rule(table, problems, directories)
         if not problems.found:
             _check_accounts(rule, accounts, problems)
         if (first := first_of_name.setdefault(rule.name, index)) != index and rule.name:
@@ -92,7 +98,7 @@ def _check_accounts(rule: RoleRule, accounts: Accounts, problems: Problems) -> N
             if role.startswith("arn:"):
                 _check_arn(role, accounts, problems, known)
             else:
-                role_in(_ANY_ACCOUNT, role)
+                role_in(_ANY_ACCOUNT, role_from_part(role, "x") if rule.group_pattern else role)
         except BadArn as problem:
             problems.add("role", problem.message, problem.advice)
 

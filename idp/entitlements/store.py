@@ -9,17 +9,19 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from idp.db.direct import Statement
 from idp.db.engine import Database
-from idp.db.models import AwsAccountRow, RevisionRow, RoleRuleRow
+from idp.db.models import AccountEncryptionRow, AwsAccountRow, RevisionRow, RoleRuleRow
 from idp.entitlements.account import Account, Accounts
 from idp.entitlements.document import rule_from_stored
 from idp.entitlements.rule import RoleRule, to_document
 from idp.entitlements.ruleset import RuleSet
 from idp.errors import IdpError
+from idp.saml.encryption import EncryptionKey
 
 REVISION = "entitlements"
-# Built once: every request asks it.
-_REVISION = select(RevisionRow.number).where(RevisionRow.thing == REVISION)
+# Every request asks it.
+_REVISION = Statement("SELECT number FROM revisions WHERE thing = ?")
 
 
 class ChangedMeanwhile(IdpError):
@@ -41,7 +43,7 @@ class Entitlements:
         self._compiled: tuple[int, RuleSet] | None = None
 
     def ruleset(self, session: Session) -> RuleSet:
-        """The rules and accounts as `session` sees them: one tiny query unless they changed.
+        """The rules and accounts as `session` sees them.
 
         Raises BadRule for a stored rule that can't be read.
         """
@@ -56,16 +58,25 @@ class Entitlements:
                 self._compiled = compiled
             return compiled[1]
 
-    def current(self) -> RuleSet:
-        """The rules and accounts now, read in a transaction of its own."""
+    def current(self, seen: int | None = None) -> RuleSet:
+        """The rules and accounts now: one tiny query unless they changed. Raises as ruleset.
+
+        `seen` is the revision now, if it was read along with something else.
+        """
+        compiled = self._compiled
+        if compiled and compiled[0] == (self._revision() if seen is None else seen):
+            return compiled[1]
         with self.database.reading() as session:
             return self.ruleset(session)
+
+    def _revision(self) -> int:
+        found = self.database.direct.rows(_REVISION, (REVISION,))
+        return int(found[0][0]) if found else 0
 
 
 def revision(session: Session) -> int:
     """How often rules or accounts have been changed."""
-    found: int | None = session.connection().execute(_REVISION).scalar_one_or_none()
-    return found or 0
+    return session.scalar(select(RevisionRow.number).where(RevisionRow.thing == REVISION)) or 0
 
 
 def count_revision(session: Session) -> None:
@@ -82,7 +93,9 @@ def count_revision(session: Session) -> None:
 
 def hold_accounts_still(session: Session) -> None:
     """Let nobody else change rules or accounts until the caller's writing transaction ends."""
-    session.execute(_REVISION.with_for_update())
+    session.execute(
+        select(RevisionRow.number).where(RevisionRow.thing == REVISION).with_for_update()
+    )
 
 
 def stored_rules(session: Session) -> tuple[RoleRule, ...]:
@@ -119,12 +132,20 @@ def apply_planned(session: Session, rules: Sequence[RoleRule], planned_at: int) 
 
 
 def stored_accounts(session: Session) -> Accounts:
-    """All registered accounts."""
-    return Accounts(_account(row) for row in session.scalars(select(AwsAccountRow)))
+    """All registered accounts, with the keys that their assertions are encrypted to."""
+    found = session.execute(
+        select(
+            AwsAccountRow, AccountEncryptionRow.public_key, AccountEncryptionRow.fingerprint
+        ).outerjoin(AccountEncryptionRow, AccountEncryptionRow.number == AwsAccountRow.number)
+    )
+    return Accounts(_account(*row) for row in found)
 
 
 def save_account(session: Session, account: Account) -> None:
-    """Register an account, or change the registered one of that number."""
+    """Register an account, or change the registered one of that number.
+
+    What is known of its encryption stays: idp.entitlements.encryption keeps that.
+    """
     count_revision(session)
     values = {
         "alias": account.alias,
@@ -143,9 +164,10 @@ def delete_account(session: Session, number: str) -> None:
     """Take an account off the list: nothing in it is granted any more."""
     count_revision(session)
     session.execute(delete(AwsAccountRow).where(AwsAccountRow.number == number))
+    session.execute(delete(AccountEncryptionRow).where(AccountEncryptionRow.number == number))
 
 
-def _account(row: AwsAccountRow) -> Account:
+def _account(row: AwsAccountRow, public_key: str | None, fingerprint: str | None) -> Account:
     return Account(
         row.number,
         row.alias,
@@ -155,4 +177,5 @@ def _account(row: AwsAccountRow) -> Account:
         row.profile,
         row.access_role,
         row.probe_role,
+        encrypt_to=(EncryptionKey(public_key, fingerprint) if public_key and fingerprint else None),
     )

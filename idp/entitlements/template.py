@@ -104,6 +104,8 @@ class Template:
         Raises MissingAttribute without a default, AmbiguousAttribute (a MissingAttribute) for
         several different values.
         """
+        if len(self.pieces) == 1 and isinstance(self.pieces[0], str):
+            return self.pieces[0]
         return "".join(
             piece if isinstance(piece, str) else self._fill(piece, person) for piece in self.pieces
         )

@@ -55,13 +55,24 @@ class PublishedMetadata:
 
 
 def publish_metadata(
-    session: Session, settings: Settings, now: datetime, *, without: str = ""
+    session: Session,
+    settings: Settings,
+    now: datetime,
+    *,
+    without: str = "",
+    overlap: timedelta | None = None,
 ) -> PublishedMetadata:
     """Build the metadata from the published keys. Raises KeyUnusable if there is no key.
 
-    `without` is the identifier of a key that is about to retire: AWS accounts lose it first.
+    `without` is the identifier of a key that is about to retire: AWS accounts lose it first. A
+    retiring key is left out, too, once it has been retiring for `overlap`, if that is given.
     """
-    keys = [key for key in published_keys(session) if key.id != without]
+    keys = [
+        key
+        for key in published_keys(session)
+        if key.id != without
+        and (overlap is None or key.retiring_at is None or key.retiring_at + overlap > now)
+    ]
     if not keys:
         raise KeyUnusable("There is no signing key to publish.", "Run: idp certs generate")
     valid_until = None

@@ -8,8 +8,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from idp.audit.log import utc_now
 from idp.db.engine import Database
-from idp.keys.custody import open_signer
+from idp.keys.custody import open_signer, probe
+from idp.keys.expiry import ExpiryWarnings
 from idp.keys.signing_key import KeyUnusable, SigningKey
 from idp.keys.store import active_key
 from idp.saml.signature import Signer
@@ -66,6 +68,7 @@ class KeyRing:
         self._ready: ReadyKey | None = None
         self._seen_at = 0.0
         self._failure: _Failure | None = None
+        self._expiry = ExpiryWarnings()
 
     def active(self) -> ReadyKey:
         """The active key. Raises KeyUnusable if there is none or its custody refuses."""
@@ -83,6 +86,10 @@ class KeyRing:
             return ready
         self._raise_failure()  # while somebody tries again, nobody waits for what failed just now
         return self._after_somebody_looked()
+
+    def check(self) -> None:
+        """Raise KeyUnusable unless the active key could sign now; a token or cloud is asked."""
+        probe(self.active().signer)
 
     def _within(self, seconds: float) -> ReadyKey | None:
         # In this order: _look writes _seen_at last, so a key is never taken for a newer one.
@@ -105,6 +112,7 @@ class KeyRing:
         asked_at = self._clock()
         with self._database.reading() as session:
             key = active_key(session)
+        self._expiry.look([key], utc_now())
         if self._ready is None or self._ready.key.fingerprint != key.fingerprint:
             self._ready = self._opened(key)
         self._seen_at = asked_at

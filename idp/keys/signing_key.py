@@ -20,6 +20,10 @@ class KeyUnusable(IdpError):
     status = 503
 
 
+class CustodyDown(KeyUnusable):
+    """Where the key is held does not answer now, and may by itself in a moment."""
+
+
 class KeyState(StrEnum):
     """Where a key stands in its life; only the active one signs."""
 

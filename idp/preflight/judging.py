@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
 from idp.preflight.endpoint import find_endpoint
 from idp.preflight.pasted import Pasted, repaired
 from idp.preflight.report import Report, Section
@@ -15,6 +17,7 @@ from idp.preflight.trust import METADATA_UNUSABLE, NO_METADATA, OwnProvider, Tru
 from idp.sandbox.judge import (
     Check,
     Judgement,
+    Provider,
     RolePair,
     Rule,
     judge_response,
@@ -22,6 +25,7 @@ from idp.sandbox.judge import (
 )
 from idp.sandbox.judge import attributes as attribute_rules
 from idp.sandbox.judge import conditions as condition_rules
+from idp.sandbox.judge import encryption as encryption_rules
 from idp.sandbox.judge import envelope as envelope_rules
 from idp.sandbox.judge import issuer as issuer_rules
 from idp.sandbox.judge import signature as signature_rules
@@ -31,13 +35,13 @@ from idp.sandbox.judge import transport as transport_rules
 
 _SECTIONS: tuple[tuple[str, tuple[Rule, ...]], ...] = (
     ("Encoding", transport_rules.RULES),
-    ("Response", envelope_rules.RULES),
+    ("Response", (*envelope_rules.RULES, *encryption_rules.RULES)),
     (
         "Issuer and signature",
         (*issuer_rules.PROVIDER_RULES, *issuer_rules.ISSUER_RULES, *signature_rules.RULES),
     ),
     ("Times, audience, sign-in", condition_rules.RULES),
-    ("Subject", subject_rules.RULES),
+    ("Subject", (*subject_rules.RULES, *encryption_rules.ENDPOINT_RULES)),
     ("AWS attributes", attribute_rules.RULES),
     ("Session tags", tag_rules.RULES),
     ("The role in AWS", ROLE_RULES),
@@ -56,7 +60,7 @@ class Preflight:
 
     `metadata` is the document that IAM holds, "" if unknown; `endpoint` the URL posted to, "" to
     take it from Recipient; `at` the time to judge as of, None for now, and `as_issued` takes the
-    response's own IssueInstant instead.
+    response's own IssueInstant instead. `reader` opens an encrypted response.
     """
 
     response: Pasted
@@ -66,6 +70,7 @@ class Preflight:
     at: datetime | None = None
     as_issued: bool = False
     sandbox_url: str = ""
+    reader: RSAPrivateKey | None = field(default=None, repr=False)
 
 
 def judge(asked: Preflight, own: OwnProvider | None, now: datetime) -> Report:
@@ -75,14 +80,14 @@ def judge(asked: Preflight, own: OwnProvider | None, now: datetime) -> Report:
     `own` is this identity provider, whose metadata needs not be given; None if it isn't set up.
     """
     value, spoilt = asked.response.value, False
-    claims = read_claims(value)
+    claims = read_claims(value, _opener(asked.reader))
     if not claims.issuer and (mended := repaired(value)) and read_claims(mended).issuer:
         value, spoilt, claims = mended, True, read_claims(mended)
     pair = chosen_pair(claims.pairs, asked.role.wanted) or next(iter(claims.pairs), None)
     partition = pair.role.partition if pair else "aws"
     endpoint = asked.endpoint or find_endpoint(claims.recipient, partition, asked.sandbox_url)
     at = (claims.issued if asked.as_issued else asked.at) or now
-    trust = find_trust(asked.metadata, claims, pair, own)
+    trust = _with_reader(find_trust(asked.metadata, claims, pair, own), asked.reader)
     judgement = _judged(value, trust, endpoint, pair, at)
     checks = judgement.checks
     if spoilt:
@@ -101,6 +106,19 @@ def judge(asked: Preflight, own: OwnProvider | None, now: datetime) -> Report:
         unread=any(c.name == "encryption" and c.passed is False for c in checks),
         sections=_sections(found, trust, asked, readable=said is not None),
     )
+
+
+def _opener(reader: RSAPrivateKey | None) -> Provider | None:
+    """Enough of a provider to open an encrypted assertion."""
+    return Provider("", (), private_keys=(reader,)) if reader else None
+
+
+def _with_reader(trust: Trust, reader: RSAPrivateKey | None) -> Trust:
+    """An account for which we encrypt has a provider that takes nothing else."""
+    if reader is None or trust.provider is None:
+        return trust
+    provider = replace(trust.provider, requires_encryption=True, private_keys=(reader,))
+    return replace(trust, provider=provider)
 
 
 def _judged(

@@ -83,15 +83,26 @@ def shortest_overlap(settings: Settings) -> timedelta:
 
 
 def checked_overlap(settings: Settings, overlap: timedelta | None) -> timedelta:
-    """The overlap asked for, or that of the settings. Raises RotationRefused if it is too short."""
+    """The overlap asked for, or the longest that AWS or a service provider has in the settings.
+
+    Raises RotationRefused if it is too short for one of them.
+    """
+    longest = max(settings.service_providers, key=lambda each: each.overlap_hours, default=None)
+    for_them = timedelta(hours=longest.overlap_hours if longest else 0)
     if overlap is None:
-        return timedelta(hours=settings.keys.overlap_hours)
+        return max(timedelta(hours=settings.keys.overlap_hours), for_them)
     least = shortest_overlap(settings)
     if overlap < least:
         raise RotationRefused(
             f"An overlap of {overlap.total_seconds():g} seconds is too short: assertions of the "
             f"old key are good for {least.total_seconds():g} seconds.",
             "Give 10m or more.",
+        )
+    if longest and overlap < for_them:
+        raise RotationRefused(
+            f"The service provider {longest.name} is to see the old certificate for "
+            f"{longest.overlap_hours} hours, and the overlap would be shorter.",
+            f"Give {longest.overlap_hours}h or more, or shorten its overlap_hours in the settings.",
         )
     return overlap
 

@@ -1,4 +1,9 @@
-"""The one function that builds a Response. It builds a tree, never text."""
+"""The one function that builds a Response.
+
+It writes the message as its own canonical form (Exclusive XML Canonicalization 1.0), so that what
+is hashed and signed is what is sent, and nothing has to be canonicalised. Every value goes through
+idp.saml.canonical_xml, which lets none of them break out of its place.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from lxml import etree
-
-from idp.errors import IdpError
+from idp.saml.canonical_xml import CanonicalXml, element
+from idp.saml.encryption import EncryptionKey, encrypted_assertion
 from idp.saml.ids import new_id
-from idp.saml.signature import SignatureAlgorithm, Signer, sign_enveloped
+from idp.saml.signature import SignatureAlgorithm, Signer, signature
 from idp.saml.xml import ASSERTION, PROTOCOL
 
 SUCCESS = "urn:oasis:names:tc:SAML:2.0:status:Success"
@@ -24,32 +28,6 @@ NAME_ID_FORMATS = {
     "emailAddress": "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress",
     "unspecified": "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified",
 }
-
-_RESPONSE = f"{{{PROTOCOL}}}Response"
-_STATUS = f"{{{PROTOCOL}}}Status"
-_STATUS_CODE = f"{{{PROTOCOL}}}StatusCode"
-_ISSUER = f"{{{ASSERTION}}}Issuer"
-_ASSERTION = f"{{{ASSERTION}}}Assertion"
-_SUBJECT = f"{{{ASSERTION}}}Subject"
-_NAME_ID = f"{{{ASSERTION}}}NameID"
-_CONFIRMATION = f"{{{ASSERTION}}}SubjectConfirmation"
-_CONFIRMATION_DATA = f"{{{ASSERTION}}}SubjectConfirmationData"
-_CONDITIONS = f"{{{ASSERTION}}}Conditions"
-_AUDIENCE_RESTRICTION = f"{{{ASSERTION}}}AudienceRestriction"
-_AUDIENCE = f"{{{ASSERTION}}}Audience"
-_AUTHN_STATEMENT = f"{{{ASSERTION}}}AuthnStatement"
-_AUTHN_CONTEXT = f"{{{ASSERTION}}}AuthnContext"
-_CLASS_REF = f"{{{ASSERTION}}}AuthnContextClassRef"
-_ATTRIBUTE_STATEMENT = f"{{{ASSERTION}}}AttributeStatement"
-_ATTRIBUTE = f"{{{ASSERTION}}}Attribute"
-_ATTRIBUTE_VALUE = f"{{{ASSERTION}}}AttributeValue"
-
-_RESPONSE_PREFIXES = {"samlp": PROTOCOL, "saml": ASSERTION}
-_ASSERTION_PREFIXES = {"saml": ASSERTION}
-
-
-class UnspeakableValue(IdpError):
-    """A value holds characters that XML can't carry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,91 +86,126 @@ def build_response(
     algorithm: SignatureAlgorithm,
     *,
     sign_response: bool = False,
+    encrypt_to: EncryptionKey | None = None,
 ) -> SignedResponse:
     """Build and sign an unsolicited Response with one Assertion (SAML profiles 4.1.4.2, 4.1.5).
 
-    The Assertion is always signed; `sign_response` signs the Response around it as well. There is
-    no InResponseTo, and no SessionNotOnOrAfter, which would shorten AWS sessions. Raises
-    UnspeakableValue.
+    The Assertion is always signed; `sign_response` signs the Response around it as well. With
+    `encrypt_to` the signed Assertion is encrypted to that key, and a signature of the Response is
+    over the encrypted form. There is no InResponseTo, and no SessionNotOnOrAfter, which would
+    shorten AWS sessions. Raises UnspeakableValue and NotEncrypted.
     """
-    try:
-        response, assertion = _build(statement)
-    except (ValueError, UnicodeEncodeError):
-        raise UnspeakableValue(
-            "A value for the assertion holds control characters or half characters.",
-            "Correct it in the directory.",
-        ) from None
-    sign_enveloped(assertion, signer, algorithm, position=1)
+    response_id, assertion_id = new_id(), new_id()
+    parts = _signed(_assertion(statement, assertion_id), assertion_id, signer, algorithm)
+    assertion = _whole(parts)
+    if encrypt_to is not None:
+        assertion = encrypted_assertion(assertion, encrypt_to)
+    parts = _response(statement, response_id, assertion)
     if sign_response:
-        sign_enveloped(response, signer, algorithm, position=1)
-    return SignedResponse(
-        etree.tostring(response, encoding="utf-8", xml_declaration=False),
-        str(response.get("ID")),
-        str(assertion.get("ID")),
-    )
+        parts = _signed(parts, response_id, signer, algorithm)
+    return SignedResponse(_whole(parts).encode(), response_id, assertion_id)
 
 
-def _build(statement: Statement) -> tuple[etree._Element, etree._Element]:
-    issued = _time(statement.issue_instant)
-    ends = _time(statement.issue_instant + statement.lifetime)
-    add = etree.SubElement
+# An element's name, its attributes, and the elements in it, of which the first is its Issuer.
+_Parts = tuple[str, dict[str, str], tuple[CanonicalXml, ...]]
 
-    response = etree.Element(
-        _RESPONSE,
+
+def _whole(parts: _Parts) -> CanonicalXml:
+    name, attributes, content = parts
+    return element(name, attributes, *content)
+
+
+def _signed(
+    parts: _Parts, identifier: str, signer: Signer, algorithm: SignatureAlgorithm
+) -> _Parts:
+    """The parts of an element with its signature among them: after its Issuer (core 5.4.1)."""
+    made = signature(_whole(parts).encode(), identifier, signer, algorithm)
+    name, attributes, (issuer, *others) = parts
+    return name, attributes, (issuer, made, *others)
+
+
+# In the canonical form, namespaces stand where they are first used, before the attributes, which
+# are in the order of the alphabet.
+
+
+def _response(statement: Statement, identifier: str, assertion: CanonicalXml) -> _Parts:
+    return (
+        "samlp:Response",
         {
-            "ID": new_id(),
-            "Version": "2.0",
-            "IssueInstant": issued,
+            "xmlns:samlp": PROTOCOL,
             "Destination": statement.recipient,
+            "ID": identifier,
+            "IssueInstant": _time(statement.issue_instant),
+            "Version": "2.0",
         },
-        nsmap=_RESPONSE_PREFIXES,
-    )
-    add(response, _ISSUER).text = statement.issuer
-    add(add(response, _STATUS), _STATUS_CODE, {"Value": SUCCESS})
-
-    assertion = add(
-        response,
-        _ASSERTION,
-        {"ID": new_id(), "Version": "2.0", "IssueInstant": issued},
-        nsmap=_ASSERTION_PREFIXES,
-    )
-    add(assertion, _ISSUER).text = statement.issuer
-
-    subject = add(assertion, _SUBJECT)
-    add(subject, _NAME_ID, {"Format": statement.name_id.format}).text = statement.name_id.value
-    confirmation = add(subject, _CONFIRMATION, {"Method": BEARER})
-    add(
-        confirmation,
-        _CONFIRMATION_DATA,
-        {"NotOnOrAfter": ends, "Recipient": statement.recipient},
+        (
+            element("saml:Issuer", {"xmlns:saml": ASSERTION}, statement.issuer),
+            _SUCCEEDED,
+            assertion,
+        ),
     )
 
-    conditions = add(
-        assertion,
-        _CONDITIONS,
+
+def _assertion(statement: Statement, identifier: str) -> _Parts:
+    starts = _time(statement.issue_instant - statement.clock_skew)
+    ends = _time(statement.issue_instant + statement.lifetime)
+    name_id = statement.name_id
+    return (
+        "saml:Assertion",
         {
-            "NotBefore": _time(statement.issue_instant - statement.clock_skew),
-            "NotOnOrAfter": ends,
+            "xmlns:saml": ASSERTION,
+            "ID": identifier,
+            "IssueInstant": _time(statement.issue_instant),
+            "Version": "2.0",
         },
+        (
+            element("saml:Issuer", {}, statement.issuer),
+            element(
+                "saml:Subject",
+                {},
+                element("saml:NameID", {"Format": name_id.format}, name_id.value),
+                element(
+                    "saml:SubjectConfirmation",
+                    {"Method": BEARER},
+                    element(
+                        "saml:SubjectConfirmationData",
+                        {"NotOnOrAfter": ends, "Recipient": statement.recipient},
+                    ),
+                ),
+            ),
+            element(
+                "saml:Conditions",
+                {"NotBefore": starts, "NotOnOrAfter": ends},
+                element(
+                    "saml:AudienceRestriction", {}, element("saml:Audience", {}, statement.audience)
+                ),
+            ),
+            element(
+                "saml:AuthnStatement",
+                {
+                    "AuthnInstant": _time(statement.authn_instant),
+                    "SessionIndex": statement.session_index,
+                },
+                element(
+                    "saml:AuthnContext",
+                    {},
+                    element("saml:AuthnContextClassRef", {}, statement.authn_context),
+                ),
+            ),
+            element("saml:AttributeStatement", {}, *map(_attribute, statement.attributes)),
+        ),
     )
-    add(add(conditions, _AUDIENCE_RESTRICTION), _AUDIENCE).text = statement.audience
 
-    authn = add(
-        assertion,
-        _AUTHN_STATEMENT,
-        {
-            "AuthnInstant": _time(statement.authn_instant),
-            "SessionIndex": statement.session_index,
-        },
+
+def _attribute(attribute: Attribute) -> CanonicalXml:
+    return element(
+        "saml:Attribute",
+        {"Name": attribute.name, "NameFormat": URI_NAMES},
+        *[element("saml:AttributeValue", {}, value) for value in attribute.values],
     )
-    add(add(authn, _AUTHN_CONTEXT), _CLASS_REF).text = statement.authn_context
 
-    attributes = add(assertion, _ATTRIBUTE_STATEMENT)
-    for attribute in statement.attributes:
-        holder = add(attributes, _ATTRIBUTE, {"Name": attribute.name, "NameFormat": URI_NAMES})
-        for value in attribute.values:
-            add(holder, _ATTRIBUTE_VALUE).text = value
-    return response, assertion
+
+_SUCCEEDED = element("samlp:Status", {}, element("samlp:StatusCode", {"Value": SUCCESS}))
 
 
 def _time(moment: datetime) -> str:

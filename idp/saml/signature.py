@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from typing import Protocol
 
 from lxml import etree
 
+from idp.saml.canonical_xml import CanonicalXml, attribute_value
 from idp.saml.xml import EXCLUSIVE_C14N, XMLDSIG
 
 _HASHES = {"sha256": hashlib.sha256, "sha384": hashlib.sha384, "sha512": hashlib.sha512}
@@ -67,46 +67,50 @@ def canonical(element: etree._Element) -> bytes:
     return etree.tostring(element, method="c14n", exclusive=True, with_comments=False)
 
 
+def signature(
+    canonical_element: bytes, identifier: str, signer: Signer, algorithm: SignatureAlgorithm
+) -> CanonicalXml:
+    """The ds:Signature of the element whose attribute ID is `identifier`, as canonical XML.
+
+    SAML core 5.4: enveloped signature, one reference, exclusive canonicalization. The element is
+    given in its canonical form and without the signature: so the enveloped transform leaves it.
+    """
+    before, after = _signed_info(algorithm)
+    digest = base64.b64encode(_HASHES[algorithm.digest](canonical_element).digest()).decode()
+    info = f'{before}<ds:Reference URI="#{attribute_value(identifier)}">{after % digest}'
+    # Standing alone, SignedInfo declares its namespace itself.
+    alone = f'<ds:SignedInfo xmlns:ds="{XMLDSIG}">{info}'
+    value = base64.b64encode(signer.sign(alone.encode(), algorithm.digest)).decode()
+    return CanonicalXml(
+        f'<ds:Signature xmlns:ds="{XMLDSIG}"><ds:SignedInfo>{info}'
+        f"<ds:SignatureValue>{value}</ds:SignatureValue><ds:KeyInfo><ds:X509Data>"
+        f"<ds:X509Certificate>{signer.certificate}</ds:X509Certificate>"
+        "</ds:X509Data></ds:KeyInfo></ds:Signature>"
+    )
+
+
 def sign_enveloped(
     element: etree._Element, signer: Signer, algorithm: SignatureAlgorithm, *, position: int
 ) -> None:
     """Sign `element` (by its attribute ID) and put ds:Signature in it as child number `position`.
 
-    SAML core 5.4: enveloped signature, one reference, exclusive canonicalization. The element
-    must be in its final document already, and hold no signature yet: its digest is then that of
-    the enveloped transform.
+    The element must be in its final document already, and hold no signature yet.
     """
-    digest = _HASHES[algorithm.digest](canonical(element)).digest()
-
-    signature = deepcopy(_skeleton(algorithm))
-    signed_info, value, key_info = signature
-    reference = signed_info[2]
-    reference.set("URI", f"#{element.get('ID')}")
-    reference[2].text = base64.b64encode(digest).decode("ascii")
-    key_info[0][0].text = signer.certificate
-
-    element.insert(position, signature)
-    raw = signer.sign(canonical(signed_info), algorithm.digest)
-    value.text = base64.b64encode(raw).decode("ascii")
+    made = signature(canonical(element), str(element.get("ID")), signer, algorithm)
+    element.insert(position, etree.fromstring(made))
 
 
 @cache
-def _skeleton(algorithm: SignatureAlgorithm) -> etree._Element:
-    """ds:Signature with all that does not differ from one signature to the next."""
-    signature = etree.Element(f"{{{XMLDSIG}}}Signature", nsmap={"ds": XMLDSIG})
-    signed_info = _add(signature, "SignedInfo")
-    _add(signed_info, "CanonicalizationMethod", Algorithm=EXCLUSIVE_C14N)
-    _add(signed_info, "SignatureMethod", Algorithm=algorithm.signature_uri)
-    reference = _add(signed_info, "Reference", URI="")
-    transforms = _add(reference, "Transforms")
-    _add(transforms, "Transform", Algorithm=_ENVELOPED)
-    _add(transforms, "Transform", Algorithm=EXCLUSIVE_C14N)
-    _add(reference, "DigestMethod", Algorithm=algorithm.digest_uri)
-    _add(reference, "DigestValue")
-    _add(signature, "SignatureValue")
-    _add(_add(_add(signature, "KeyInfo"), "X509Data"), "X509Certificate")
-    return signature
+def _signed_info(algorithm: SignatureAlgorithm) -> tuple[str, str]:
+    """What stands in SignedInfo before the Reference, and in it, with %s for the digest."""
+    return (
+        _with("CanonicalizationMethod", EXCLUSIVE_C14N)
+        + _with("SignatureMethod", algorithm.signature_uri),
+        f"<ds:Transforms>{_with('Transform', _ENVELOPED)}{_with('Transform', EXCLUSIVE_C14N)}"
+        f"</ds:Transforms>{_with('DigestMethod', algorithm.digest_uri)}"
+        "<ds:DigestValue>%s</ds:DigestValue></ds:Reference></ds:SignedInfo>",
+    )
 
 
-def _add(parent: etree._Element, name: str, **attributes: str) -> etree._Element:
-    return etree.SubElement(parent, f"{{{XMLDSIG}}}{name}", attributes)
+def _with(name: str, algorithm_uri: str) -> str:
+    return f'<ds:{name} Algorithm="{algorithm_uri}"></ds:{name}>'

@@ -18,6 +18,7 @@ from idp.sandbox.page_requests import own_origins, sent_by_another_page
 from idp.sandbox.providers import SamlProviders
 from idp.sandbox.sessions import Sessions
 from idp.sandbox.sts_api import StsApi
+from idp.sandbox.trail import Trail
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _NOT_FOR_PAGES = (
@@ -39,10 +40,16 @@ class Sandbox:
         self.providers = SamlProviders()
         self.sessions = Sessions()
         behind = Behind()
-        gate = Gate(self.providers, self.sessions, behind.role)
+        trail = Trail()
+        gate = Gate(self.providers, self.sessions, behind.role, trail)
         self._pages = create_console(address, gate, self.providers, behind.alias, clock)
         self._api = AwsDoor(
-            StsApi(gate, address), IamSamlApi(self.providers), self.sessions, behind, clock
+            StsApi(gate, address),
+            IamSamlApi(self.providers),
+            self.sessions,
+            behind,
+            trail,
+            clock,
         )
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 
 from idp.aws.arn import RoleArn
 from idp.sandbox.behind import IamRole
@@ -14,6 +15,7 @@ from idp.sandbox.packed_size import packed_percent
 from idp.sandbox.providers import SamlProvider, SamlProviders
 from idp.sandbox.refusal import AwsRefusal
 from idp.sandbox.sessions import RoleSession, Sessions
+from idp.sandbox.trail import Trail
 from idp.sandbox.trust_context import name_qualifier, subject_type, trust_context
 from idp.sandbox.trust_policy import actions_needed, evaluate
 
@@ -55,7 +57,9 @@ class Gate:
         providers: SamlProviders,
         sessions: Sessions,
         find_role: Callable[[RoleArn], IamRole | None],
+        trail: Trail,
     ) -> None:
+        self._trail = trail
         self._providers = providers
         self._sessions = sessions
         self._find_role = find_role
@@ -66,15 +70,19 @@ class Gate:
         endpoints: Callable[[SamlProvider | None], tuple[str, ...]],
         now: datetime,
         pair: RolePair | None = None,
+        uuid: str | None = None,
     ) -> Believed:
         """Judge a response. `pair` is the role to be assumed, if it is chosen already.
 
-        `endpoints` gives the URLs that Recipient may name, by provider. Raises AwsRefusal.
+        `endpoints` gives the URLs that Recipient may name, by provider; `uuid` is that of the URL
+        posted to, if there is one in it. What is encrypted names nobody, so `pair` or `uuid` must
+        say whose keys open it. Raises AwsRefusal.
         """
-        claimed = pairs_claimed(response)
+        opener = self.opener(pair, uuid)
+        claimed = pairs_claimed(response, opener.trusted if opener else None)
         arns = [pair.provider] if pair else [each.provider for each in claimed]
         known = [found for arn in arns if (found := self._providers.find(str(arn)))]
-        provider = known[0] if known else None
+        provider = known[0] if known else None if claimed else opener
         judgement = judge_response(
             response,
             provider=provider.trusted if provider else None,
@@ -96,6 +104,12 @@ class Gate:
             )
         return Believed(judgement.verdict, provider)
 
+    def opener(self, pair: RolePair | None, uuid: str | None) -> SamlProvider | None:
+        """The provider whose private keys an encrypted assertion is opened with, if any."""
+        if uuid is not None:
+            return self._providers.by_uuid(uuid)
+        return self._providers.find(str(pair.provider)) if pair else None
+
     @staticmethod
     def _first_role(claimed: tuple[RolePair, ...], provider: SamlProvider | None) -> RoleArn | None:
         own = [each.role for each in claimed if provider and each.provider == provider.arn]
@@ -112,6 +126,24 @@ class Gate:
         console: bool = False,
     ) -> Assumed:
         """Open a session for `pair`. `requested` is DurationSeconds. Raises AwsRefusal."""
+        try:
+            assumed = self._open(believed, pair, now, requested, policy, console)
+        except AwsRefusal as refusal:
+            self._trail.refused(believed.verdict, pair.provider, pair.role, refusal, now)
+            raise
+        seconds = ceil((assumed.session.expires - now).total_seconds())
+        self._trail.assumed(believed.verdict, pair.provider, assumed.session, seconds, now)
+        return assumed
+
+    def _open(
+        self,
+        believed: Believed,
+        pair: RolePair,
+        now: datetime,
+        requested: int | None,
+        policy: str,
+        console: bool,
+    ) -> Assumed:
         verdict = believed.verdict
         role = self._trusting_role(believed, pair)
         seconds = _seconds(verdict, role, requested, console)

@@ -23,6 +23,7 @@ from idp.sandbox.refusal import AwsRefusal
 from idp.sandbox.sessions import RoleSession, Sessions
 from idp.sandbox.signature_v4 import Signed, read_authorization, signature_fits
 from idp.sandbox.sts_api import StsApi, caller_identity
+from idp.sandbox.trail import TARGET, Trail
 
 MOST_BYTES = 64 * 1024 * 1024
 _ACCOUNT = re.compile(r"\d{12}", re.ASCII)
@@ -53,12 +54,14 @@ class AwsDoor:
         iam: IamSamlApi,
         sessions: Sessions,
         behind: Behind,
+        trail: Trail,
         clock: Callable[[], datetime],
     ) -> None:
         self._sts = sts
         self._iam = iam
         self._sessions = sessions
         self._behind = behind
+        self._trail = trail
         self._clock = clock
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -75,6 +78,10 @@ class AwsDoor:
                 answer = self._unsigned(action, fields)
                 return _xml(answer)(environ, start_response)
             caller = self._caller(signed, request, body, action)
+            if request.headers.get("X-Amz-Target", "").endswith(TARGET):
+                found = self._trail.lookup(body, caller.account)
+                answer_json = Response(found, mimetype="application/x-amz-json-1.1")
+                return answer_json(environ, start_response)
             own = self._own(service, action, fields, caller)
             if own is not None:
                 return _xml(own)(environ, start_response)

@@ -70,9 +70,10 @@ def create_console(
             raise AwsRefusal("NotFound", f"There is no Region {region}.", 404)
         posted = _posted_fields()
         now = clock()
-        chosen = _chosen_pair(posted)
+        opener = gate.opener(None, uuid)
+        chosen = _chosen_pair(posted, opener)
         here = (f"{address}{request.path}",)
-        believed = gate.believe(posted["SAMLResponse"], lambda _provider: here, now, chosen)
+        believed = gate.believe(posted["SAMLResponse"], lambda _provider: here, now, chosen, uuid)
         _check_own_url(believed.provider, uuid)
         roles = believed.verdict.roles
         if chosen is None and len(roles) > 1:
@@ -138,12 +139,12 @@ def _posted_fields() -> dict[str, str]:
     return fields
 
 
-def _chosen_pair(posted: dict[str, str]) -> RolePair | None:
+def _chosen_pair(posted: dict[str, str], opener: SamlProvider | None) -> RolePair | None:
     """The role chosen on the chooser page. Raises AwsRefusal unless the response claims it."""
     choice = posted.get("roleIndex")
     if choice is None:
         return None
-    for pair in pairs_claimed(posted["SAMLResponse"]):
+    for pair in pairs_claimed(posted["SAMLResponse"], opener.trusted if opener else None):
         if f"{pair.role},{pair.provider}" == choice:
             return pair
     raise AwsRefusal.of(INVALID_RESPONSE, "The role chosen is not among those that were sent.")

@@ -31,7 +31,7 @@ class PrivateKey:
 
     key_id: str
     added: datetime
-    pem: str = field(repr=False)
+    key: RSAPrivateKey = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +135,14 @@ class SamlProviders:
         if change.nothing:
             raise AwsRefusal(
                 "InvalidInput",
-                "Unable to update identity provider. No updates are defined in the request.",
+                "Unable to update identity provider. No updates are defined for metadata or "
+                "encryption assertion.",
             )
         if change.add_private_key is not None and change.remove_private_key is not None:
             raise AwsRefusal(
-                "InvalidInput", "Unable to add and remove private keys in the same request."
+                "InvalidInput",
+                "Unable to add and remove private keys in the same request. Set a value for only "
+                "one of the two parameters.",
             )
         with self._lock:
             provider = self.get(arn, account)
@@ -183,31 +186,37 @@ def _with_encryption(provider: SamlProvider, change: Change, now: datetime) -> S
     if change.add_private_key is not None:
         if len(keys) >= MOST_PRIVATE_KEYS:
             raise AwsRefusal("LimitExceeded", "Private key limit of 2 is reached.", 409)
-        _check_private_key(change.add_private_key)
-        keys = (*keys, PrivateKey(_identifier("SAMLPK"), now, change.add_private_key))
+        key = _private_key(change.add_private_key)
+        keys = (*keys, PrivateKey(_identifier("SAMLPK"), now, key))
     if change.remove_private_key is not None:
         kept = tuple(key for key in keys if key.key_id != change.remove_private_key)
         if len(kept) == len(keys):
             raise AwsRefusal(
                 "InvalidInput",
-                "Failed to remove private key. The provided private key Key ID does not match "
-                "any private key of the provider.",
+                "Failed to remove private key because the Key ID does not match a private key.",
             )
         keys = kept
     mode = change.encryption or provider.encryption
     if mode not in (None, "Required", "Allowed"):
         raise _invalid("assertionEncryptionMode", "enum value set: [Required, Allowed]")
+    if mode == "Required" and not keys and change.remove_private_key is not None:
+        raise AwsRefusal("InvalidInput", "Failed to remove private key.")
     if mode == "Required" and not keys:
         raise AwsRefusal(
             "InvalidInput",
             "Unable to set assertion encryption mode to Required because no private key is "
             "provided.",
         )
-    trusted = replace(provider.trusted, requires_encryption=mode == "Required")
+    trusted = replace(
+        provider.trusted,
+        requires_encryption=mode == "Required",
+        uuid=provider.uuid,
+        private_keys=tuple(held.key for held in reversed(keys)),
+    )
     return replace(provider, private_keys=keys, encryption=mode, trusted=trusted)
 
 
-def _check_private_key(pem: str) -> None:
+def _private_key(pem: str) -> RSAPrivateKey:
     try:
         if not _PRIVATE_KEY.fullmatch(pem):
             raise ValueError
@@ -216,6 +225,7 @@ def _check_private_key(pem: str) -> None:
         key = None
     if not isinstance(key, RSAPrivateKey):
         raise AwsRefusal("InvalidInput", "Invalid private key.")
+    return key
 
 
 def _invalid(member: str, constraint: str) -> AwsRefusal:

@@ -26,6 +26,8 @@ from granian.server.mp import MPServer
 
 from idp.app import create_app
 from idp.errors import IdpError
+from idp.keys import custody
+from idp.keys.pin import REFUSED_PIN
 from idp.serving.drain import DRAIN_SECONDS, DRAIN_SIGNAL
 from idp.serving.memory import share_with_workers
 from idp.serving.worker import load_worker
@@ -49,7 +51,10 @@ def require_servable(settings: Settings) -> None:
     server = settings.server
     if server.tls_certificate and server.tls_key:
         require_usable_pair(server.tls_certificate, server.tls_key)
-    create_app(settings).extensions["idp"].database.close()
+    try:
+        create_app(settings).extensions["idp"].database.close()
+    finally:
+        custody.leave()  # workers that are forked from here open their own
 
 
 class Server(_Granian):  # type: ignore[misc]
@@ -89,6 +94,7 @@ class Server(_Granian):  # type: ignore[misc]
     def run(self) -> None:
         """Serve until a signal ends it."""
         share_with_workers()
+        REFUSED_PIN.share()
         self.serve(target_loader=self._loader(0), wrap_loader=False)
 
     def _loader(self, listener: int) -> Any:

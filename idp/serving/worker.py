@@ -6,6 +6,7 @@ from multiprocessing.synchronize import Semaphore
 
 from idp.app import create_app
 from idp.errors import IdpError
+from idp.serving.at_once import answered_at_once
 from idp.serving.drain import Draining, end_with_server, own_process_group
 from idp.serving.memory import give_large_blocks_back
 from idp.settings import load_settings
@@ -25,7 +26,7 @@ def load_worker(server: int, listener: int, patience: float, ready: Semaphore) -
     try:
         settings = load_settings()
         configure_logging(settings.log)
-        application = Draining(create_app(settings).wsgi_app, listener)
+        application = Draining(answered_at_once(create_app(settings).wsgi_app), listener)
     except IdpError as refusal:
         raise SystemExit(f"idp: {refusal}") from None
     application.listen_for_signal()

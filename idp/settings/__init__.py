@@ -6,8 +6,9 @@ import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -17,21 +18,30 @@ from pydantic_settings import (
 
 from idp.errors import IdpError
 from idp.settings.aws import AwsSettings, NameIdFormat, SamlSettings, SignatureDigest
+from idp.settings.custody import KmsSettings, Pkcs11Settings
+from idp.settings.directories import LOCAL, DirectorySettings, checked_together
+from idp.settings.kerberos import KerberosSettings
 from idp.settings.keys import KeySettings
 from idp.settings.section import Section
 from idp.settings.server import AuditSettings, DatabaseSettings, LogSettings, ServerSettings
+from idp.settings.service_providers import ServiceProviderSettings
 from idp.settings.sign_in import SessionSettings, SignInSettings
 
 __all__ = [
     "AuditSettings",
     "AwsSettings",
     "DatabaseSettings",
+    "DirectorySettings",
+    "KerberosSettings",
     "KeySettings",
+    "KmsSettings",
     "LogSettings",
     "NameIdFormat",
+    "Pkcs11Settings",
     "SamlSettings",
     "Section",
     "ServerSettings",
+    "ServiceProviderSettings",
     "SessionSettings",
     "Settings",
     "SettingsError",
@@ -63,10 +73,17 @@ class Settings(BaseSettings):
     keys: KeySettings = KeySettings()
     session: SessionSettings = SessionSettings()
     sign_in: SignInSettings = SignInSettings()
+    kerberos: KerberosSettings = KerberosSettings()
     saml: SamlSettings = SamlSettings()
     aws: AwsSettings = AwsSettings()
     audit: AuditSettings = AuditSettings()
     log: LogSettings = LogSettings()
+    service_providers: tuple[ServiceProviderSettings, ...] = Field(
+        (), description="Those other than AWS that fetch our metadata by URL."
+    )
+    directories: Annotated[
+        tuple[DirectorySettings, ...], Field(min_length=1), AfterValidator(checked_together)
+    ] = (LOCAL,)
     demo_people: tuple[tuple[str, str, str], ...] = Field(
         (), description="Shown below the sign-in form: user name, password, what it shows."
     )
@@ -78,6 +95,27 @@ class Settings(BaseSettings):
                 "session.idle_minutes should not be longer than session.absolute_hours"
             )
         return self
+
+    @model_validator(mode="after")
+    def _service_providers_have_names_of_their_own(self) -> Settings:
+        names = [each.name for each in self.service_providers]
+        if len(set(names)) != len(names):
+            raise ValueError("service_providers should each have a name of its own")
+        return self
+
+    @model_validator(mode="after")
+    def _tickets_over_tls(self) -> Settings:
+        if self.kerberos.keytab and not (self.server.secure or self.server.is_loopback):
+            raise ValueError(
+                "kerberos needs an https server.base_url: over plain HTTP others could read the "
+                "cookie of a session that a ticket opened (RFC 4559 section 6)"
+            )
+        return self
+
+    @property
+    def service_principal(self) -> str:
+        """The Kerberos service's name without its realm: as set, or HTTP/ and our host."""
+        return self.kerberos.service_principal or f"HTTP/{urlsplit(self.server.base_url).hostname}"
 
     @property
     def entity_id(self) -> str:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
+from idp.settings.custody import KmsSettings, Pkcs11Settings
 from idp.settings.section import Section
 
 
@@ -52,3 +53,5 @@ class KeySettings(Section):
     encryption_kms_key: str = Field(
         "", description="For `kms`: ARN of a symmetric KMS key. Credentials as AWS tools find them."
     )
+    pkcs11: Pkcs11Settings = Pkcs11Settings()
+    kms: KmsSettings = KmsSettings()

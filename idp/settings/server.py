@@ -55,6 +55,12 @@ class ServerSettings(Section):
         """Whether people reach us over TLS, and cookies can be held to it."""
         return self.base_url.startswith("https://")
 
+    @property
+    def is_loopback(self) -> bool:
+        """Whether people reach us on this machine alone (RFC 6761 section 6.3 for the names)."""
+        host = urlsplit(self.base_url).hostname or ""
+        return host in ("127.0.0.1", "::1", "localhost") or host.endswith(".localhost")
+
 
 class DatabaseSettings(Section):
     """[database]: SQLite in the data folder by default; PostgreSQL by URL for several nodes."""

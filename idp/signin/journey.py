@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from idp.directory.interface import Directory, DirectoryUnavailable
 from idp.directory.passwords import BadPassword, prepared_password
 from idp.directory.person import Person
+from idp.directory.realms import Realms
 from idp.directory.usernames import BadUsername, prepared_username
 from idp.errors import IdpError
 from idp.signin.browser import BrowserTokens
 from idp.signin.sessions import Sessions, SignedIn
-from idp.signin.throttle import Throttle, TooManyAttempts
+from idp.signin.throttle import Attempt, Throttle, TooManyAttempts, counted_name
 
 LONGEST_TYPED_NAME = 256
 
@@ -50,8 +51,19 @@ class _Found:
     person: Person | None
     directory: str
     reason: str
-    down: DirectoryUnavailable | None = None
-    judged: bool = True
+    refusal: IdpError = field(default_factory=SignInRefused)
+    counted: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """Where an attempt comes from, and who counts it."""
+
+    address: str
+    browser: str | None
+    now: datetime
+    throttle: Throttle
+    browser_tokens: BrowserTokens
 
 
 def sign_in(
@@ -66,10 +78,12 @@ def sign_in(
     sessions: Sessions,
     browser_tokens: BrowserTokens,
     record: Record,
+    realms: Realms | None = None,
 ) -> SignInResult:
     """Check a user name and a password as typed, and open a session that is always a new one.
 
     `address` is the client's IP address; `browser` is the device cookie's value, if there is one.
+    A name that says its realm goes to that directory alone; any other to all, in order.
     Every outcome is recorded before it is told. Raises SignInRefused, with the same words whatever
     the cause; TooManyAttempts; DirectoryUnavailable.
     """
@@ -80,16 +94,9 @@ def sign_in(
         )
         raise SignInRefused
 
-    browser_id = browser_tokens.recognise(browser, name)
-    try:
-        attempt = throttle.reserve(name, address, browser_id, now)
-    except TooManyAttempts:
-        record("sign_in.refused", username=name, address=address, reason="throttled")
-        raise
-
-    found = _ask(directories, name, password)
-    if not found.judged:
-        throttle.take_back(attempt)
+    realms = realms or Realms()
+    visit = _Visit(address, browser, now, throttle, browser_tokens)
+    found = _ask(realms.asked(name, directories), name, realms.bare(name), password, visit)
     if found.person is None:
         record(
             "sign_in.refused",
@@ -98,10 +105,9 @@ def sign_in(
             directory=found.directory,
             reason=found.reason,
         )
-        raise found.down or SignInRefused()
+        raise found.refusal
 
     token, signed_in = sessions.open(found.person, ("password",), address, now)
-    throttle.record_success(attempt)
     record(
         "sign_in.succeeded",
         username=found.person.username,
@@ -110,8 +116,8 @@ def sign_in(
         directory_id=found.person.directory_id,
         person_id=signed_in.person_id,
     )
-    known = browser if browser and browser_id else browser_tokens.issue(name)
-    return SignInResult(token, signed_in, known)
+    known = browser if browser and browser_tokens.recognise(browser, found.counted) else None
+    return SignInResult(token, signed_in, known or browser_tokens.issue(found.counted))
 
 
 def _readable(username: str, password: str) -> str | None:
@@ -130,29 +136,89 @@ def _readable(username: str, password: str) -> str | None:
     return name
 
 
-def _ask(directories: Sequence[Directory], name: str, password: str) -> _Found:
+def _ask(
+    directories: Sequence[Directory], name: str, bare: str, password: str, visit: _Visit
+) -> _Found:
     """The first directory that knows both wins.
 
     All are asked until then, so that a wrong password takes as long as an unknown user. If one of
     them is down and the others say no, its being down is the answer, again whoever is asked for.
+
+    Each directory has counters of its own: people in two of them may have one name, and what one
+    of them does must not use up, or buy, attempts at the other.
     """
     refusal = _Found(None, "", "unknown_user")
     down: DirectoryUnavailable | None = None
-    judged = False
+    throttled: TooManyAttempts | None = None
+    failed: list[Attempt] = []
     for directory in directories:
+        try:
+            counting = _Counting(visit, directory.name, bare, network_too=not failed)
+        except TooManyAttempts as problem:
+            throttled = throttled or problem
+            continue
         try:
             answer = directory.authenticate(name, password)
         except DirectoryUnavailable as problem:
+            counting.take_back()
             down = down or problem
             continue
-        judged = True
+        try:
+            counting.count_also(answer.username)
+        except TooManyAttempts as problem:
+            failed += counting.attempts
+            throttled = throttled or problem
+            continue
         if answer.person is not None:
-            return _Found(answer.person, directory.name, "")
+            counting.succeeded()
+            for attempt in failed:
+                visit.throttle.take_back(attempt)
+            return _Found(answer.person, directory.name, "", counted=counting.name)
+        failed += counting.attempts
         if answer.reason != "unknown_user" and refusal.reason == "unknown_user":
             refusal = _Found(None, directory.name, answer.reason)
+    if throttled:
+        return _Found(None, "", "throttled", throttled)
     if down:
-        return _Found(None, down.directory, "directory_unavailable", down, judged)
+        return _Found(None, down.directory, "directory_unavailable", down)
     return refusal
+
+
+class _Counting:
+    """An attempt at one directory, counted before the password is looked at."""
+
+    def __init__(self, visit: _Visit, directory: str, bare: str, *, network_too: bool) -> None:
+        """Raises TooManyAttempts."""
+        self._visit = visit
+        self._directory = directory
+        self.name = f"{directory}\\{bare}"
+        self._browser_id = visit.browser_tokens.recognise(visit.browser, self.name)
+        self.attempts = [self._reserve(self.name, network_too)]
+
+    def count_also(self, username: str) -> None:
+        """Count under the person's own name too, if another spelling of it was typed.
+
+        The directory alone knows that an e-mail address is somebody's user name. It has seen the
+        password by then, but who has used up the limit is not told whether it was right. Raises
+        TooManyAttempts.
+        """
+        own = f"{self._directory}\\{username}"
+        if username and counted_name(own) != counted_name(self.name):
+            self.attempts.append(self._reserve(own, network_too=False))
+
+    def succeeded(self) -> None:
+        for attempt in self.attempts:
+            self._visit.throttle.record_success(attempt)
+
+    def take_back(self) -> None:
+        for attempt in self.attempts:
+            self._visit.throttle.take_back(attempt)
+
+    def _reserve(self, name: str, network_too: bool) -> Attempt:
+        visit = self._visit
+        return visit.throttle.reserve(
+            name, visit.address, self._browser_id, visit.now, network_too=network_too
+        )
 
 
 def _shown(username: str) -> str:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from functools import lru_cache
 
-from sqlalchemy import CursorResult, Row, bindparam, delete, select, update
+from sqlalchemy import CursorResult, delete, select, update
 from sqlalchemy.orm import Session
 
+from idp.db.direct import Statement, utc
 from idp.db.engine import Database
 from idp.db.models import PersonRow, SessionRow
 from idp.directory.interface import Directory
@@ -21,8 +23,15 @@ from idp.directory.person_json import BadPersonDocument, person_from_json, perso
 from idp.settings import SessionSettings
 from idp.signin.people import find_or_add_person
 
-# Built once, and without the ORM: every request begins with it.
-_FIND = select(SessionRow.__table__).where(SessionRow.token_hash == bindparam("token_hash"))
+# Every request begins with it. The person is read as text, which PostgreSQL would else parse.
+_FIND = Statement(
+    "SELECT person_id, CAST(person AS TEXT), authenticated_at, expires_at, refreshed_at, "
+    "last_seen_at, CAST(factors AS TEXT), address, "
+    "(SELECT number FROM revisions WHERE thing = 'entitlements') "
+    "FROM sessions WHERE token_hash = ?"
+)
+
+LONGEST_REMEMBERED = 8_000  # characters of a person's document
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 
@@ -32,7 +41,8 @@ class SignedIn:
     """A session as it stands.
 
     `expires_at` is its absolute end; `factors` are words such as "password"; `person` is what the
-    directory said at `refreshed_at`.
+    directory said at `refreshed_at`. `rules_revision` is that of the role rules when the session
+    was read, which saves asking for it; None where it was not read along.
     """
 
     token_hash: str
@@ -43,6 +53,7 @@ class SignedIn:
     refreshed_at: datetime
     factors: tuple[str, ...]
     address: str
+    rules_revision: int | None = field(default=None, compare=False)
 
 
 class Sessions:
@@ -80,23 +91,38 @@ class Sessions:
             session.add(row)
         return token, _signed_in(row)
 
-    def find(self, session: Session, token: str, now: datetime) -> SignedIn | None:
-        """The live session of a token, by one SELECT in the caller's transaction; else None.
+    def find(self, token: str, now: datetime) -> SignedIn | None:
+        """The live session of a token, by one SELECT; else None.
 
-        That the person was here is noted at most once a minute: in the caller's transaction if it
-        is a writing one, else in a short one of its own.
+        That the person was here is noted at most once a minute.
         """
         if not _TOKEN.fullmatch(token):
             return None
-        row = session.connection().execute(_FIND, {"token_hash": _hash(token)}).one_or_none()
-        if row is None or row.expires_at <= now or row.last_seen_at + self._idle <= now:
+        token_hash = _hash(token)
+        found = self._database.direct.rows(_FIND, (token_hash,))
+        if not found:
+            return None
+        person_id, person, authenticated, expires, refreshed, last_seen, *rest = found[0]
+        factors, address, revision = rest
+        expires_at, last_seen_at = utc(expires), utc(last_seen)
+        if expires_at <= now or last_seen_at + self._idle <= now:
             return None
         try:
-            signed_in = _signed_in(row)
+            signed_in = SignedIn(
+                token_hash=token_hash,
+                person_id=person_id,
+                person=_person(person),
+                authenticated_at=utc(authenticated),
+                expires_at=expires_at,
+                refreshed_at=utc(refreshed),
+                factors=tuple(map(str, json.loads(factors))),
+                address=address,
+                rules_revision=revision,
+            )
         except BadPersonDocument:  # written by another version: sign in anew
             return None
-        if now - row.last_seen_at >= self._note_every:
-            self._note(session, signed_in.token_hash, now)
+        if now - last_seen_at >= self._note_every:
+            self._note(token_hash, now)
         return signed_in
 
     def is_stale(self, signed_in: SignedIn, now: datetime) -> bool:
@@ -161,24 +187,32 @@ class Sessions:
         with self._database.reading() as session:
             return [_signed_in(row) for row in session.scalars(query)]
 
-    def _note(self, session: Session, token_hash: str, now: datetime) -> None:
-        seen = (
-            update(SessionRow)
-            .where(
-                SessionRow.token_hash == token_hash,
-                SessionRow.last_seen_at <= now - self._note_every,
+    def _note(self, token_hash: str, now: datetime) -> None:
+        with self._database.writing() as session:
+            session.execute(
+                update(SessionRow)
+                .where(
+                    SessionRow.token_hash == token_hash,
+                    SessionRow.last_seen_at <= now - self._note_every,
+                )
+                .values(last_seen_at=now)
+                .execution_options(synchronize_session=False)
             )
-            .values(last_seen_at=now)
-            .execution_options(synchronize_session=False)
-        )
-        if session.connection().get_execution_options().get("write"):
-            session.execute(seen)
-        else:
-            with self._database.writing() as own:
-                own.execute(seen)
 
 
-def _signed_in(row: SessionRow | Row[Any]) -> SignedIn:
+def _person(document: str) -> Person:
+    if len(document) > LONGEST_REMEMBERED:
+        return person_from_json(json.loads(document))
+    return _remembered_person(document)
+
+
+@lru_cache(maxsize=512)
+def _remembered_person(document: str) -> Person:
+    """The same Person for the same document, which saves whoever asks about them as well."""
+    return person_from_json(json.loads(document))
+
+
+def _signed_in(row: SessionRow) -> SignedIn:
     return SignedIn(
         token_hash=row.token_hash,
         person_id=row.person_id,
@@ -189,6 +223,11 @@ def _signed_in(row: SessionRow | Row[Any]) -> SignedIn:
         factors=tuple(str(factor) for factor in row.factors),
         address=row.address,
     )
+
+
+def end_everybody(session: Session) -> int:
+    """End every session there is, in the caller's writing transaction; gives their number."""
+    return _count(session.execute(delete(SessionRow)))
 
 
 def _hash(token: str) -> str:

@@ -67,14 +67,23 @@ class Throttle:
         self._window = timedelta(minutes=settings.window_minutes)
 
     def reserve(
-        self, username: str, address: str, browser_id: str | None, now: datetime
+        self,
+        username: str,
+        address: str,
+        browser_id: str | None,
+        now: datetime,
+        *,
+        network_too: bool = True,
     ) -> Attempt:
         """Count an attempt before the password is checked, so that guesses sent at once can't race.
 
-        `browser_id` comes from BrowserTokens.recognise. Attempts beyond a limit are refused and
-        not counted, so that waiting helps. Raises TooManyAttempts.
+        `browser_id` comes from BrowserTokens.recognise. `network_too` False leaves the counter of
+        the network out, for the second name of one and the same attempt. Attempts beyond a limit
+        are refused and not counted, so that waiting helps. Raises TooManyAttempts.
         """
         counters = self._counters(username, address, browser_id)
+        if not network_too:
+            counters = counters[:2]
         with self._database.writing() as session:
             self._take_turns(session, [counter.key for counter in counters])
             wait = max(self._wait(session, counter, now) for counter in counters)

@@ -101,6 +101,27 @@ def holders(session: Session, name: str, kinds: Sequence[NameKind]) -> list[Held
     return _held(session, ClaimedNameRow.name_key == name.casefold(), kinds)
 
 
+def owners(session: Session, kind: NameKind) -> dict[str, tuple[tuple[str, str], str]]:
+    """All names of a kind, case-folded: whose each is, as directory and identifier there.
+
+    With that comes the person as "directory/username", for sentences.
+    """
+    rows = session.execute(
+        select(
+            ClaimedNameRow.name_key,
+            PersonRow.directory,
+            PersonRow.directory_id,
+            PersonRow.username,
+        )
+        .join(PersonRow, PersonRow.id == ClaimedNameRow.person_id)
+        .where(ClaimedNameRow.kind == kind)
+    )
+    return {
+        name: ((directory, identifier), f"{directory}/{username}")
+        for name, directory, identifier, username in rows
+    }
+
+
 def names_of(session: Session, directory: str, directory_id: str) -> list[HeldName]:
     """The names that a person of a directory holds, by kind and name."""
     here = (PersonRow.directory == directory) & (PersonRow.directory_id == directory_id)

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy.orm import Session
-
 from idp.audit.events import AssertionIssued, AssertionRefused, actor
 from idp.audit.log import AuditLog, Origin
 from idp.aws.arn import RoleArn
@@ -17,12 +15,15 @@ from idp.aws.destination import check_destination
 from idp.aws.endpoints import SignInEndpoint, in_order, sign_in_endpoint
 from idp.aws.limits import ASSERTION_CHARACTERS, RefusedByAws
 from idp.db.engine import Database
-from idp.entitlements.evaluate import Grants, evaluate
+from idp.entitlements.evaluate import Grants
+from idp.entitlements.facts import Circumstances
 from idp.entitlements.grant import Grant
+from idp.entitlements.remembered import RememberedGrants
 from idp.entitlements.store import Entitlements
 from idp.errors import IdpError
 from idp.keys.ring import KeyRing, ReadyKey
 from idp.keys.signing_key import SigningKey
+from idp.saml.encryption import EncryptionKey
 from idp.saml.response import SignedResponse, Statement, build_response
 from idp.saml.signature import ALGORITHMS
 from idp.settings import Settings
@@ -30,6 +31,7 @@ from idp.signin.sessions import SignedIn
 from idp.sso.names import KeptNames, session_name, source_identity
 from idp.sso.remembered_roles import remember_use
 
+_BY_TICKET = "urn:oasis:names:tc:SAML:2.0:ac:classes:Kerberos"
 _OVER_TLS = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport"
 _WITHOUT_TLS = "urn:oasis:names:tc:SAML:2.0:ac:classes:Password"
 
@@ -77,9 +79,17 @@ class Prepared:
     key: SigningKey
     response: SignedResponse
 
+    @property
+    def encrypted_to(self) -> str | None:
+        """Fingerprint of the key that the assertion is encrypted to, None if it is in plain."""
+        key = self.grants[0].encrypt_to
+        return key.fingerprint if key else None
+
 
 class Handover:
-    """Makes assertions for AWS. One instance serves a process; it keeps no state of a person."""
+    """Makes assertions for AWS. One instance serves a process; it keeps no state of a person
+    that another process would need.
+    """
 
     def __init__(
         self,
@@ -95,11 +105,14 @@ class Handover:
         self._audit = audit
         self._names = KeptNames(database)
         self._algorithm = ALGORITHMS[settings.saml.digest]
+        self._remembered = RememberedGrants()
         self._noted: dict[tuple[str, str], datetime] = {}
 
-    def grants_of(self, session: Session, signed_in: SignedIn) -> Grants:
-        """What the person may assume now."""
-        return evaluate(self._entitlements.ruleset(session), signed_in.person)
+    def grants_of(self, signed_in: SignedIn, address: str | None) -> Grants:
+        """What the person may assume now, asking from the IP address `address` (None: unknown)."""
+        factors = frozenset(signed_in.factors) or None
+        ruleset = self._entitlements.current(signed_in.rules_revision)
+        return self._remembered.of(ruleset, signed_in.person, Circumstances(factors, address))
 
     def open_role(
         self,
@@ -144,7 +157,7 @@ class Handover:
         aws = self._aws_session(chosen, signed_in, names, now)
         statement = self._statement(aws, endpoint, signed_in, names, now)
         ready = self._keys.active()
-        response = self._signed(statement, ready)
+        response = self._signed(statement, ready, chosen[0].encrypt_to)
         return Prepared(tuple(chosen), endpoint, relay_state, aws, statement, ready.key, response)
 
     def _chosen(self, grants: Grants, request: RoleRequest) -> Sequence[Grant]:
@@ -168,19 +181,22 @@ class Handover:
     def choosable_at_aws(self, grants: Grants) -> dict[str, list[Grant]]:
         """By partition, the grants that may go into one assertion for AWS's chooser.
 
-        Tags hold for every role of an assertion, and a role must never come without the tags of
-        its rule. So a partition is there only if all its grants have the same ones, and only if
-        role_choice = "aws".
+        Tags and names hold for every role of an assertion, and a role must never come without
+        those of its rule. So a partition is there only if all its grants have the same ones, and
+        only if role_choice = "aws". What is encrypted is for one account's provider alone, so
+        roles of an account with encryption are left out: they are opened one by one.
         """
         if self._settings.aws.role_choice != "aws":
             return {}
         by_partition: dict[str, list[Grant]] = {}
         for grant in grants.grants:
+            if grant.encrypt_to is not None:
+                continue
             by_partition.setdefault(grant.role.partition, []).append(grant)
         return {
             name: found
             for name, found in by_partition.items()
-            if all(_tags_of(grant) == _tags_of(found[0]) for grant in found)
+            if all(_said_of(grant) == _said_of(found[0]) for grant in found)
         }
 
     def endpoints_for(self, grant: Grant) -> list[SignInEndpoint]:
@@ -197,7 +213,8 @@ class Handover:
     def _endpoint(self, grants: Sequence[Grant], request: RoleRequest) -> SignInEndpoint:
         """The endpoint asked for, or else the first of the configured ones.
 
-        With several roles it is never a provider-specific one, which is of one account only.
+        With several roles it is never a provider-specific one, which is of one account only;
+        nor are they ever of an account that takes encrypted assertions.
         """
         aws = self._settings.aws
         partition = grants[0].role.partition
@@ -221,9 +238,9 @@ class Handover:
     def _aws_session(
         self, grants: Sequence[Grant], signed_in: SignedIn, names: KeptNames, now: datetime
     ) -> AwsSession:
-        aws = self._settings.aws
-        name = session_name(aws.role_session_name, signed_in.person)
-        identity = source_identity(aws.source_identity, signed_in.person)
+        aws, first = self._settings.aws, grants[0]
+        name = first.session_name or session_name(aws.role_session_name, signed_in.person)
+        identity = first.source_identity or source_identity(aws.source_identity, signed_in.person)
         names.claim("role_session_name", name, signed_in.person_id, now)
         if identity is not None:
             names.claim("source_identity", identity, signed_in.person_id, now)
@@ -232,8 +249,8 @@ class Handover:
             session_name=name,
             duration=min(grant.duration for grant in grants),
             source_identity=identity,
-            tags=grants[0].tags,
-            transitive=grants[0].transitive,
+            tags=first.tags,
+            transitive=first.transitive,
         )
 
     def _statement(
@@ -261,19 +278,27 @@ class Handover:
             ),
             attributes=aws_attributes(aws),
             authn_instant=signed_in.authenticated_at,
-            authn_context=_OVER_TLS if self._settings.server.secure else _WITHOUT_TLS,
+            authn_context=self._authn_context(signed_in),
             session_index="_" + session_index[:40],
             issue_instant=now,
             lifetime=timedelta(seconds=saml.assertion_seconds),
             clock_skew=timedelta(seconds=saml.clock_skew_seconds),
         )
 
-    def _signed(self, statement: Statement, ready: ReadyKey) -> SignedResponse:
+    def _authn_context(self, signed_in: SignedIn) -> str:
+        if "kerberos" in signed_in.factors:
+            return _BY_TICKET
+        return _OVER_TLS if self._settings.server.secure else _WITHOUT_TLS
+
+    def _signed(
+        self, statement: Statement, ready: ReadyKey, encrypt_to: EncryptionKey | None
+    ) -> SignedResponse:
         response = build_response(
             statement,
             ready.signer,
             self._algorithm,
             sign_response=self._settings.aws.sign_response,
+            encrypt_to=encrypt_to,
         )
         if len(response.form_value()) > ASSERTION_CHARACTERS:
             raise RefusedByAws(
@@ -301,6 +326,7 @@ class Handover:
             duration=aws.duration,
             tags=tuple(aws.tags),
             key=made.key.fingerprint,
+            encrypted_to=made.encrypted_to,
         )
 
         use = (signed_in.person_id, str(aws.roles[0][0])) if len(aws.roles) == 1 else None
@@ -329,8 +355,10 @@ class Handover:
         self._audit.record(event, origin)
 
 
-def _tags_of(grant: Grant) -> tuple[dict[str, str], frozenset[str]]:
-    return dict(grant.tags), frozenset(grant.transitive)
+def _said_of(grant: Grant) -> tuple[object, ...]:
+    """What an assertion says of all its roles at once."""
+    names = grant.session_name, grant.source_identity
+    return (dict(grant.tags), frozenset(grant.transitive), *names)
 
 
 def _role_for_the_record(text: str | None) -> str:

@@ -93,7 +93,7 @@ class Readiness:
         database = PartState("database", "", self._database_problem())
         states = [database]
         if database.usable:
-            states.append(PartState("signing_key", "", _problem(self._keys.active)))
+            states.append(PartState("signing_key", "", _problem(self._keys.check)))
         else:
             states.append(PartState("signing_key", "", "the database does not answer"))
         for name, directory in self._directories.items():

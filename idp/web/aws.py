@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from flask import Blueprint, redirect, render_template, url_for
+from flask import Blueprint, g, redirect, url_for
 from werkzeug.wrappers import Response
 
 from idp.aws.destination import check_destination
@@ -14,10 +14,11 @@ from idp.entitlements.grant import Grant
 from idp.signin.sessions import SignedIn
 from idp.sso.handover import PostForm, RoleRequest
 from idp.web.fields import BadField, form_field, query_field
+from idp.web.frames import filled_page
 from idp.web.parts import parts
 from idp.web.portal import LONGEST_ARN
 from idp.web.security import let_forms_go_to
-from idp.web.visitor import origin, signed_in, wanted_page
+from idp.web.visitor import client, origin, signed_in, wanted_page
 
 blueprint = Blueprint("aws", __name__)
 
@@ -34,11 +35,10 @@ def open_role() -> Response | str:
     if wanted.role is None and wanted.partition is None:
         raise BadField("No role was chosen.", "Choose one in the portal.")
     own = parts()
-    with own.database.reading() as db:
-        person = signed_in(db)
-        if person is None:
-            return redirect(url_for("sign_in.page"), 303)
-        grants = own.handover.grants_of(db, person)
+    person = signed_in()
+    if person is None:
+        return redirect(url_for("sign_in.page"), 303)
+    grants = own.handover.grants_of(person, client())
     return _assertion_page(grants, person, wanted)
 
 
@@ -57,11 +57,10 @@ def deep_link() -> Response | str:
     endpoint = query_field("endpoint", longest=40)
     if destination:
         check_destination(destination, sandbox_url=own.settings.aws.sandbox_url)
-    with own.database.reading() as db:
-        person = signed_in(db)
-        if person is None:
-            return redirect(url_for("sign_in.page", next=wanted_page()), 303)
-        grants = own.handover.grants_of(db, person)
+    person = signed_in()
+    if person is None:
+        return redirect(url_for("sign_in.page", next=wanted_page()), 303)
+    grants = own.handover.grants_of(person, client())
     if partition and not role and not account:
         everything = RoleRequest(None, partition, destination, endpoint)
         return _assertion_page(grants, person, everything)
@@ -97,24 +96,37 @@ def _assertion_page(grants: Grants, person: SignedIn, wanted: RoleRequest) -> st
     let_forms_go_to(*_form_targets(form))
     first = form.grants[0]
     several = len(form.grants) > 1
-    return render_template(
+    others = tuple(
+        (endpoint.code, endpoint.label)
+        for endpoint in own.handover.endpoints_for(first)
+        if endpoint.code != form.endpoint
+    )
+    return filled_page(
         "assertion.html",
-        person=person.person,
-        acs=form.acs,
-        saml_response=form.saml_response,
-        relay_state=form.relay_state,
-        role_name=f"{len(form.grants)} roles" if several else first.role.name,
-        role_arn=wanted.role or "",
-        partition=wanted.partition or "",
-        account_alias=PARTITIONS[first.role.partition].label if several else first.account_alias,
-        account_number="" if several else first.role.account,
-        destination=wanted.destination,
-        expires_minutes=own.settings.saml.assertion_seconds // 60,
-        other_endpoints=[
-            (endpoint.code, endpoint.label)
-            for endpoint in own.handover.endpoints_for(first)
-            if endpoint.code != form.endpoint
-        ],
+        {
+            "acs": form.acs,
+            "expires_minutes": own.settings.saml.assertion_seconds // 60,
+            "other_endpoints": others,
+        },
+        {
+            "saml_response": form.saml_response,
+            "relay_state": form.relay_state,
+            "role_name": f"{len(form.grants)} roles" if several else first.role.name,
+            "account_alias": (
+                PARTITIONS[first.role.partition].label if several else first.account_alias
+            ),
+            "account_number": "" if several else first.role.account,
+            "again": _address_of(wanted) if others else "",
+            "request_id": g.request_id,
+        },
+    )
+
+
+def _address_of(wanted: RoleRequest) -> str:
+    """The link that asks for the same once more."""
+    destination = wanted.destination or None
+    return url_for(
+        "aws.deep_link", role=wanted.role, partition=wanted.partition, destination=destination
     )
 
 

@@ -34,6 +34,6 @@ def _one(values: MultiDict[str, str], name: str, longest: int, verbatim: bool) -
         raise BadField(
             f"The field {name!r} has {len(value):,} characters; {longest:,} is the most we take."
         )
-    if not verbatim and any(not character.isprintable() for character in value):
+    if not verbatim and not value.isprintable():
         raise BadField(f"The field {name!r} holds control characters.", "Send it without them.")
     return value

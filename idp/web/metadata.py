@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from flask import (
     Blueprint,
     Response,
@@ -15,20 +17,35 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from idp.aws.endpoints import PARTITIONS, in_order, sign_in_endpoint
 from idp.aws.snippets import ExampleAccount, snippets
+from idp.errors import IdpError
+from idp.keys.fetches import Fetch
 from idp.keys.publication import PublishedMetadata, publish_metadata
 from idp.web.errors import error_page
 from idp.web.parts import parts
 
 blueprint = Blueprint("metadata", __name__)
 
+
+class NoSuchServiceProvider(IdpError):
+    """Metadata is asked for in a name that the settings do not have."""
+
+    status = 404
+
+
 _MEDIA_TYPE = "application/samlmetadata+xml"  # SAML metadata, appendix A
 _CACHE_SECONDS = 300
 
 
-@blueprint.get("/metadata")
-def document() -> AnyResponse:
-    """The document itself, with an ETag for those who fetch it often."""
-    found = _published()
+@blueprint.get("/metadata", defaults={"service_provider": None})
+@blueprint.get("/metadata/for/<service_provider>")
+def document(service_provider: str | None) -> AnyResponse:
+    """The document itself, with an ETag for those who fetch it often.
+
+    A service provider of the settings has an address of its own, with an overlap of its own.
+    """
+    overlap = None if service_provider is None else _overlap_of(service_provider)
+    found = _published(overlap)
+    _note_fetch(found, service_provider)
     response = make_response(found.xml)
     response.content_type = _MEDIA_TYPE
     response.set_etag(found.etag)
@@ -99,7 +116,38 @@ def single_sign_on() -> AnyResponse:
     return redirect(url_for("portal.page"), 303)
 
 
-def _published() -> PublishedMetadata:
+def _published(overlap: timedelta | None = None) -> PublishedMetadata:
     own = parts()
     with own.database.reading() as db:
-        return publish_metadata(db, own.settings, own.now())
+        return publish_metadata(db, own.settings, own.now(), overlap=overlap)
+
+
+def _overlap_of(name: str) -> timedelta:
+    known = {each.name: each.overlap_hours for each in parts().settings.service_providers}
+    if name not in known:
+        raise NoSuchServiceProvider(
+            "No service provider of this name is set up here.",
+            "It has to be named in [[service_providers]] of idp.toml; the metadata for all others "
+            "is at /metadata.",
+        )
+    return timedelta(hours=known[name])
+
+
+def _note_fetch(found: PublishedMetadata, service_provider: str | None) -> None:
+    if request.method != "GET":
+        return
+    own = parts()
+    address = request.remote_addr or "unknown"
+    own.fetches.note(
+        Fetch(
+            fetcher=service_provider or address,
+            named=service_provider is not None,
+            address=address,
+            user_agent=request.user_agent.string,
+            at=own.now(),
+            certificates=tuple(
+                certificate.fingerprint.replace(":", "").lower()
+                for certificate in found.certificates
+            ),
+        )
+    )

@@ -11,10 +11,13 @@ from flask import current_app
 from idp.audit.log import AuditLog
 from idp.db.engine import Database
 from idp.directory.interface import Directory
+from idp.directory.realms import Realms
 from idp.entitlements.store import Entitlements
+from idp.keys.fetches import MetadataFetches
 from idp.keys.ring import KeyRing
 from idp.settings import Settings
 from idp.signin.browser import BrowserTokens
+from idp.signin.negotiate import Kerberos
 from idp.signin.sessions import Sessions
 from idp.signin.throttle import Throttle
 from idp.sso.handover import Handover
@@ -27,6 +30,7 @@ class Parts:
     settings: Settings
     database: Database
     directories: Mapping[str, Directory]
+    realms: Realms
     sessions: Sessions
     throttle: Throttle
     entitlements: Entitlements
@@ -34,8 +38,10 @@ class Parts:
     audit: AuditLog
     handover: Handover
     browser_tokens: BrowserTokens
+    fetches: MetadataFetches
     now: Callable[[], datetime]
     demo_people: tuple[tuple[str, str, str], ...] = ()
+    kerberos: Kerberos | None = None
 
 
 def parts() -> Parts:

@@ -17,7 +17,7 @@ from idp.sso import remembered_roles
 from idp.sso.remembered_roles import PortalMemory, portal_memory
 from idp.web.fields import form_field, query_field
 from idp.web.parts import parts
-from idp.web.visitor import signed_in, wanted_page
+from idp.web.visitor import client, signed_in, wanted_page
 
 blueprint = Blueprint("portal", __name__)
 
@@ -57,11 +57,11 @@ def page() -> Response | str:
     destination = query_field("destination", longest=4000)
     if destination:
         check_destination(destination, sandbox_url=own.settings.aws.sandbox_url)
+    person = signed_in()
+    if person is None:
+        return redirect(url_for("sign_in.page", next=wanted_page()), 303)
+    grants = own.handover.grants_of(person, client())
     with own.database.reading() as db:
-        person = signed_in(db)
-        if person is None:
-            return redirect(url_for("sign_in.page", next=wanted_page()), 303)
-        grants = own.handover.grants_of(db, person)
         memory = portal_memory(db, person.person_id)
     if not grants.grants:
         return _no_roles(grants)
@@ -76,11 +76,10 @@ def pin() -> Response:
     wanted = bool(form_field("pinned", longest=1))
     search = form_field("q", longest=LONGEST_SEARCH)
     destination = form_field("destination", longest=4000)
-    with own.database.reading() as db:
-        person = signed_in(db)
-        if person is None:
-            return redirect(url_for("sign_in.page"), 303)
-        known = {str(grant.role) for grant in own.handover.grants_of(db, person).grants}
+    person = signed_in()
+    if person is None:
+        return redirect(url_for("sign_in.page"), 303)
+    known = {str(grant.role) for grant in own.handover.grants_of(person, client()).grants}
     if role in known:
         with own.database.writing() as db:
             remembered_roles.pin(db, person.person_id, role, wanted)

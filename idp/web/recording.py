@@ -21,6 +21,9 @@ def _event(name: str, details: dict[str, str]) -> Event:
     actor = f"{details.get('directory') or '?'}/{details['username']}"
     if name == SignInSucceeded.type:
         return SignInSucceeded(
-            actor=actor, directory_id=details["directory_id"], person_id=details["person_id"]
+            actor=actor,
+            directory_id=details["directory_id"],
+            person_id=details["person_id"],
+            factor=details.get("factor", ""),
         )
     return SignInRefused(actor=actor, reason=details["reason"])

@@ -69,9 +69,9 @@ class Picture:
 def page() -> Response | str:
     """The picture and the table."""
     own = parts()
+    if signed_in() is None:
+        return redirect(url_for("sign_in.page", next=url_for("signing_keys.page")), 303)
     with own.database.reading() as db:
-        if signed_in(db) is None:
-            return redirect(url_for("sign_in.page", next=url_for("signing_keys.page")), 303)
         keys = all_keys(db)
     found = timeline(keys, own.now())
     return render_template(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from flask import g, request
-from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from idp.audit.log import Origin
@@ -28,12 +27,17 @@ def wanted_page() -> str | None:
     return request.script_root + here if here != "/" else None
 
 
+def client() -> str | None:
+    """The IP address that asks, as the trusted proxies tell it; None if nobody knows."""
+    return request.remote_addr or None
+
+
 def origin() -> Origin:
     """Where this request came from, for the audit trail."""
-    return Origin(request.remote_addr or "", g.request_id)
+    return Origin(client() or "", g.request_id)
 
 
-def signed_in(session: Session) -> SignedIn | None:
+def signed_in() -> SignedIn | None:
     """The person behind the session cookie, with groups as fresh as the settings ask.
 
     Raises DirectoryUnavailable if they had to be read again and could not.
@@ -43,12 +47,11 @@ def signed_in(session: Session) -> SignedIn | None:
     if not token:
         return None
     now = own.now()
-    found = own.sessions.find(session, token, now)
+    found = own.sessions.find(token, now)
     if found is None:
         return None
     fresh: SignedIn | None = found
     if own.sessions.is_stale(found, now):
-        session.rollback()  # no transaction is kept open while a directory is asked
         fresh = own.sessions.refresh(found, own.directories.values(), now)
     g.person = fresh.person if fresh else None
     return fresh

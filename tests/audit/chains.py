@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
-from idp.audit.chain import EVENTS, Point, move_head, read_ends, seal
+from idp.audit.chain import EVENTS, HEAD, Point, read_ends, seal
 from idp.db.engine import Database
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -48,5 +48,5 @@ def load(database: Database, count: int, start: datetime = START, step: float = 
                 head = Point(seq, seal(sealed))
                 rows.append(dict(zip(names, (*sealed, head.hash), strict=True)))
             connection.execute(insert(EVENTS), rows)
-            move_head(connection, head)
+            connection.execute(update(HEAD).values(seq=head.seq, hash=head.hash))
         done += size

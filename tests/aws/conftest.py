@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from threading import Thread
@@ -12,22 +11,13 @@ from threading import Thread
 import pytest
 
 from idp.sandbox.app import Sandbox
-from idp.sandbox.providers import SamlProvider, SamlProviders
 from idp.sandbox.server import open_sandbox
+from tests.aws.encrypted_account import EncryptedAccount
 from tests.aws.faulty_proxy import FaultyProxy, faulty_proxy
 from tests.aws.installation import Installation
+from tests.aws.running_sandbox import RunningSandbox
 
 _numbers = count(600000000001)
-
-
-@dataclass(frozen=True)
-class RunningSandbox:
-    address: str
-    providers: SamlProviders
-
-    def held(self, number: str, partition: str = "aws") -> SamlProvider | None:
-        """The provider ExampleIdP of an account, looked up in the sandbox itself."""
-        return self.providers.find(f"arn:{partition}:iam::{number}:saml-provider/ExampleIdP")
 
 
 @pytest.fixture(scope="session")
@@ -71,6 +61,16 @@ def no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(folder / "credentials"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     return folder
+
+
+@pytest.fixture
+def dev(
+    tmp_path: Path, sqlite_url: str, sandbox: RunningSandbox, proxy: FaultyProxy, number: str
+) -> Iterator[EncryptedAccount]:
+    """The account dev with two roles; its API is behind the proxy, the sign-in pages are not."""
+    made = Installation.make(tmp_path, sqlite_url, sandbox.address)
+    yield EncryptedAccount.make(made, sandbox, proxy, number)
+    made.database.close()
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from idp.aws.account_refusal import AccountRefusal
 from idp.aws.arn import ProviderArn
 from idp.aws.iam import AccountTarget, BadApiEndpoint, Reach, check_api_endpoint, open_account
 from idp.aws.registration import Outcome, Registration, inspect_account, register_account
-from tests.aws.conftest import RunningSandbox
 from tests.aws.documents import OTHERS, metadata
 from tests.aws.faulty_proxy import (
     Answer,
@@ -24,6 +23,7 @@ from tests.aws.faulty_proxy import (
     losing_the_answer,
     refusing,
 )
+from tests.aws.running_sandbox import RunningSandbox
 
 CREATE, UPDATE, GET = "CreateSAMLProvider", "UpdateSAMLProvider", "GetSAMLProvider"
 

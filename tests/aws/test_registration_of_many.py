@@ -12,7 +12,6 @@ from subprocess import Popen
 import pytest
 
 from idp.entitlements.account import Account
-from tests.aws.conftest import RunningSandbox
 from tests.aws.faulty_proxy import (
     Fault,
     FaultyProxy,
@@ -21,6 +20,7 @@ from tests.aws.faulty_proxy import (
     refusing,
 )
 from tests.aws.installation import Installation
+from tests.aws.running_sandbox import RunningSandbox
 
 CREATE, UPDATE, GET, WHO = (
     "CreateSAMLProvider",

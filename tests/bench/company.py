@@ -61,7 +61,7 @@ def fill(database: Database, settings: Settings, size: Size, now: datetime) -> N
             _load(connection, ClaimedNameRow, (_session_name(number, now) for number in numbers))
             _load(connection, NameIdRow, (_name_id(number) for number in numbers))
             _load(connection, SessionRow, (_session(number, size, now) for number in numbers))
-            write_past(connection, size, now)
+            write_past(database.direct.joining(session), size, now)
     with database.engine.connect() as connection:
         settled = connection.execution_options(isolation_level="AUTOCOMMIT")
         if database.is_sqlite:

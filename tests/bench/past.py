@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import islice
 
-from sqlalchemy import Connection
-
+from idp.audit.chain import extend
 from idp.audit.events import AssertionIssued
-from idp.audit.log import Draft, extend
+from idp.audit.log import Draft
+from idp.db.direct import Transaction
 from idp.db.models import canonical_time
 from tests.bench.size import Size, username
 
@@ -20,11 +20,11 @@ _ID = "_0000000000000000000000000000000000000000"
 _NAME = "(name)"
 
 
-def write_past(connection: Connection, size: Size, now: datetime) -> None:
+def write_past(transaction: Transaction, size: Size, now: datetime) -> None:
     """Append as many rows as `size` says, the last one just before `now`."""
     drafts = _drafts(size, now)
     while batch := list(islice(drafts, _BATCH)):
-        extend(connection, batch)
+        extend(transaction, batch)
 
 
 def _drafts(size: Size, now: datetime) -> Iterator[Draft]:

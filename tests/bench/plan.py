@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tests.bench.size import Size
 
-SECTIONS = ("raw", "engine", "http", "sign-in", "memory", "start", "scale")
+SECTIONS = ("raw", "engine", "http", "sign-in", "ldap", "memory", "start", "scale")
 
 EMPTY = Size(users=64, rules=10, audit_rows=0)
 LARGE = Size(users=100_000, rules=10_000, audit_rows=1_000_000)
@@ -23,6 +23,9 @@ class Plan:
     load: int = 3
     sign_ins: float = 6.0
     argon2: float = 1.0
+    ldap_seconds: float = 12.0
+    ldap_entries: int = 100_000
+    ldap_depth: int = 8
     starts: int = 5
     connections: tuple[int, ...] = (1, 8, 32)
     sessions: int = 64
@@ -36,6 +39,8 @@ QUICK = Plan(
     engine=0.2,
     sign_ins=1.0,
     argon2=0.2,
+    ldap_seconds=4.0,
+    ldap_entries=500,
     load=1,
     starts=1,
     sessions=8,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -11,6 +13,8 @@ from pathlib import Path
 
 from tests.bench import full, process, raw, warm
 from tests.bench.baseline import AllCores
+from tests.bench.custodies import CUSTODIES
+from tests.bench.ldap import measure_ldap
 from tests.bench.machine import facts
 from tests.bench.place import Place, make_place, warm_server
 from tests.bench.plan import Plan
@@ -28,6 +32,14 @@ def run(plan: Plan, sections: Collection[str], databases: Sequence[str], tell: T
         began = time.perf_counter()
         rsa = AllCores(plan.rsa, once=plan.slices == 1)
         report.rows += _without_database(plan, sections, rsa, tell)
+        if "engine" in sections:
+            missing = [custody.missing for custody in CUSTODIES if custody.missing]
+            report.left_out += [f"{what} is not installed." for what in missing]
+        if "ldap" in sections:
+            if shutil.which("slapd", path=f"{os.environ.get('PATH', '')}:/usr/sbin"):
+                report.rows += measure_ldap(plan, folder, tell)
+            else:
+                report.left_out.append("OpenLDAP is not installed.")
         for database in databases:
             with ExitStack() as stack:
                 server = None

@@ -16,20 +16,20 @@ from types import FrameType
 # Steps by a function that does the whole of one: (title, end of its file's path, its name).
 STEPS = (
     ("find the session", "idp/signin/sessions.py", "find"),
-    ("which rules are in force", "idp/entitlements/store.py", "ruleset"),
-    ("evaluate the rules, render the tags", "idp/entitlements/evaluate.py", "evaluate"),
+    ("which rules are in force, what they grant", "idp/sso/handover.py", "grants_of"),
     ("claim names, make attributes", "idp/sso/handover.py", "_aws_session"),
     ("build and sign the response", "idp/saml/response.py", "build_response"),
     ("- of this RSA", "idp/keys/file_custody.py", "sign"),
     ("record it: audit row, role used, commit", "idp/sso/handover.py", "_record_issue"),
-    ("- of this the chain's rows", "idp/audit/log.py", "extend"),
+    ("- of this the chain's rows", "idp/audit/chain.py", "extend"),
     ("- of this what else is in the transaction", "idp/audit/log.py", "_call"),
-    ("- of this the commit", "sqlalchemy/engine/default.py", "do_commit"),
-    ("render the page", "flask/templating.py", "render_template"),
-    ("headers and cookies of the answer", "flask/app.py", "process_response"),
+    ("- of this the commit", "idp/db/direct.py", "_commit"),
+    ("fill in the page", "idp/web/frames.py", "filled_page"),
+    ("Flask after the page", "flask/app.py", "finalize_request"),
+    ("Flask before the page", "flask/ctx.py", "push"),
     ("log lines", "logging/__init__.py", "_log"),
     ("numbers for /metrics", "prometheus_client/metrics.py", "inc"),
-    ("all that SQLAlchemy does, with the driver", "sqlalchemy/orm/session.py", ""),
+    ("all that the database does, with its driver", "idp/db/direct.py", ""),
 )
 _SITE = sysconfig.get_path("purelib")
 _STANDARD = sysconfig.get_path("stdlib")

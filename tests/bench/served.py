@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
@@ -24,17 +25,19 @@ class NotServing(Exception):
 class Served:
     """Starts at entry, ends at exit, and ends by itself if we are killed.
 
-    `database_url` "" is SQLite in `folder`; `workers` 0 is as many as shipped.
+    `database_url` "" is SQLite in `folder`; `workers` 0 is as many as shipped; `more` are further
+    variables of the environment.
     """
 
     folder: Path
     database_url: str = ""
     workers: int = 0
+    more: Mapping[str, str] = field(default_factory=dict)
 
     def __enter__(self) -> Served:
         self.port = free_port()
         environment = {name: text for name, text in os.environ.items() if name[:4] != "IDP_"}
-        environment |= settings_of(self.folder, self.database_url)
+        environment |= {**settings_of(self.folder, self.database_url), **self.more}
         environment["IDP_SERVER__BASE_URL"] = f"http://127.0.0.1:{self.port}"
         environment["IDP_SERVER__PORT"] = str(self.port)
         if self.workers:

@@ -15,7 +15,11 @@ from tests.servers.postgresql import find_postgres
 pytestmark = pytest.mark.xdist_group("heavy")
 
 ROOT = Path(__file__).parents[2]
-ALONE = ["rsa-1", "rsa-all", "rsa-library", "engine-file", "argon2-1", "argon2-all"]
+ALONE = ["rsa-1", "rsa-all", "rsa-library", "argon2-1", "argon2-all"]
+ALONE += [
+    f"{what}-{custody}" for what in ("sign", "engine") for custody in ("file", "pkcs11", "kms")
+]
+ALONE += ["ldap-sign-in", "ldap-server-stopped"]
 ON_A_DATABASE = [
     "start",
     "memory-idle",
@@ -30,8 +34,9 @@ ON_A_DATABASE = [
 
 
 def test_measures_everything_it_names(tmp_path: Path) -> None:
-    for program in ("wrk", "openssl"):
+    for program in ("wrk", "openssl", "softhsm2-util"):
         require_program(program, program)
+    require_program("slapd", "slapd", "/usr/sbin/slapd")
     databases = ["sqlite", "postgresql"] if find_postgres() else ["sqlite"]
     report = tmp_path / "report.json"
 
@@ -54,7 +59,7 @@ def test_measures_everything_it_names(tmp_path: Path) -> None:
         assert row["value"] > 0, row
         if row["ratio_to"]:
             assert 0 < row["ratio"] < 5, row
-        if key.startswith(("warm", "scale", "sign-in")):
+        if key.startswith(("warm", "scale", "sign-in", "ldap-sign-in")):
             assert 0 < row["p50_ms"] <= row["p99_ms"], row
         if key.startswith("memory"):
             assert 20 < row["value"] < 2000, row

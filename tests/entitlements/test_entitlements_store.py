@@ -96,16 +96,36 @@ def test_a_compiled_copy_is_used_until_rules_or_accounts_change(database: Databa
     assert role_names(entitlements, database) == []
 
 
-def test_an_unchanged_copy_costs_one_query(sqlite: Database) -> None:
+def test_an_unchanged_copy_costs_one_query_and_none_if_the_revision_is_known(
+    sqlite: Database,
+) -> None:
+    asked: list[str] = []
+    event.listen(sqlite.engine, "connect", lambda made, _: made.set_trace_callback(asked.append))
     prepare(sqlite)
     entitlements = Entitlements(sqlite)
     entitlements.current()
-    asked: list[str] = []
-    event.listen(sqlite.engine, "before_cursor_execute", lambda *given: asked.append(str(given[2])))
     entitlements.current()
-    queries = [statement for statement in asked if statement.startswith("SELECT")]
-    assert len(queries) == 1
-    assert "revisions" in queries[0]
+    asked.clear()
+    entitlements.current()
+    assert len(asked) == 1
+    assert "revisions" in asked[0]
+    with sqlite.reading() as session:
+        seen = revision(session)
+    asked.clear()
+    entitlements.current(seen)
+    assert asked == []
+
+
+def test_a_revision_that_was_seen_brings_the_new_rules(database: Database) -> None:
+    prepare(database)
+    entitlements = Entitlements(database)
+    before = entitlements.current()
+    with database.writing() as session:
+        apply_rules(session, RULES[:1])
+    with database.reading() as session:
+        seen = revision(session)
+    after = entitlements.current(seen)
+    assert (len(before.rules), len(after.rules)) == (2, 1)
 
 
 def test_threads_that_ask_at_once_get_one_copy(sqlite: Database) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from idp.directory.person import Group, Person
 from idp.entitlements.account import Account
-from idp.entitlements.conditions import Facts
 from idp.entitlements.evaluate import Grants, evaluate
+from idp.entitlements.facts import Facts
 from idp.entitlements.rule import RoleRule
 from idp.entitlements.ruleset import RuleSet
 
@@ -227,11 +227,15 @@ def test_looks_at_the_rules_that_name_the_person_and_at_no_others() -> None:
             for number in range(count)
         ]
         others += [rule("deny", effect="deny", groups=("g2",), accounts=("prod",))]
-        others += [rule("pattern", group_pattern=USUAL), rule("all", everyone=True)]
+        others += [
+            rule(f"pattern-{number}", group_pattern=USUAL.replace("AWS", f"A{number}"))
+            for number in range(count)
+        ]
+        others += [rule("all", everyone=True)]
         return RuleSet(others, ACCOUNTS)
 
-    who = person("g1", "g2", username="u3", attributes={"department": ("d4",)})
-    expected = {"group-1", "group-2", "user-3", "attribute-4", "deny", "pattern", "all"}
+    who = person("g1", "g2", "A5-prod-Reader", username="u3", attributes={"department": ("d4",)})
+    expected = {"group-1", "group-2", "user-3", "attribute-4", "deny", "pattern-5", "all"}
     for count in (10, 10_000):
         candidates = build(count).candidates(Facts.of(who))
         assert {compiled.rule.name for compiled in candidates} == expected

@@ -32,6 +32,13 @@ PATTERNS = (
     r"^aws#(?P<role>[^#]+)#(?P<account>[^#]+)$",
     r"^(?P<account>\w+)\.(?P<role>.*)$",
 )
+BASE = "OU=AWS,DC=corp"
+PLACES = {
+    None: False,
+    f"CN=g,{BASE}": True,
+    "cn=G,ou=aws,dc=CORP": True,
+    "CN=g,OU=X,DC=corp": False,
+}
 ROLES = ("Admin", "admin", "ReadOnly", "team/Admin")
 GROUPS = (
     *("ops", "staff", "OPS", "dev.Admin", "prod.", "gov.bad role", "other.Admin", "prod.x/y"),
@@ -66,11 +73,13 @@ def rules(draw: st.DrawFn, name: str) -> RoleRule:
         name=name,
         effect="allow" if allow else "deny",
         everyone=not (users or groups or attributes or by_pattern),
-        directory=draw(st.sampled_from(("", "", "local", "corp"))),
+        directory=draw(st.sampled_from(("local", "corp") if by_pattern else ("", "local", "corp"))),
         users=users,
         groups=groups,
         attributes=attributes,
         group_pattern=draw(st.sampled_from(PATTERNS)) if by_pattern else "",
+        group_base=draw(st.sampled_from(((), (BASE,)))) if by_pattern or groups else (),
+        factors=draw(st.sampled_from(((), (), ("password",), ("kerberos", "totp")))),
         roles=()
         if by_pattern
         else tuple(f"arn:aws:iam::111122223333:role/{each}" for each in names)
@@ -94,7 +103,9 @@ PEOPLE = st.builds(
     directory_id=st.just("1"),
     username=st.sampled_from(("ann", "bob", "cy")),
     display_name=st.just("Someone"),
-    groups=subsets(GROUPS, most=6).map(lambda names: tuple(map(Group, names))),
+    groups=st.lists(
+        st.builds(Group, st.sampled_from(GROUPS), st.sampled_from(tuple(PLACES))), max_size=6
+    ).map(tuple),
     attributes=st.dictionaries(
         st.sampled_from(("department", "site")),
         st.lists(st.sampled_from(("a", "b", "<")), max_size=2).map(tuple),
@@ -102,8 +113,19 @@ PEOPLE = st.builds(
 )
 
 
+def naive_groups(rule: RoleRule, who: Person) -> list[str]:
+    """Names of the groups that count; for a deny also those that lie nobody knows where."""
+    return [
+        group.name
+        for group in who.groups
+        if not rule.group_base or PLACES[group.dn] or (group.dn is None and rule.effect == "deny")
+    ]
+
+
 def naive_match(rule: RoleRule, who: Person) -> bool:
-    groups = [group.name for group in who.groups]
+    groups = naive_groups(rule, who)
+    if rule.factors and rule.effect == "allow":
+        return False  # nobody knows how they signed in
     return (
         (not rule.directory or rule.directory == who.directory)
         and (not rule.users or who.username in [user.lower() for user in rule.users])
@@ -129,8 +151,8 @@ def naive_roles(rule: RoleRule, who: Person) -> list[str]:
             if not role.startswith("arn:")
         ]
     found = []
-    for group in who.groups:
-        if match := re.fullmatch(rule.group_pattern, group.name, re.ASCII):
+    for name in naive_groups(rule, who):
+        if match := re.fullmatch(rule.group_pattern, name, re.ASCII):
             number = NUMBERS.get(match["account"], match["account"])
             role = match["role"]
             good = re.fullmatch(r"([!-~]+/)?[A-Za-z0-9_+=,.@-]{1,64}", role)

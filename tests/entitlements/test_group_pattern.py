@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+import re
+import time
 
-from idp.entitlements.pattern import BadPattern, GroupPattern
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from idp.entitlements.pattern import GroupPattern
+from idp.entitlements.pattern_reader import BadPattern
 
 USUAL = r"^AWS-(?P<account>\d{12})-(?P<role>[\w+=,.@-]{1,64})$"
 
@@ -55,8 +61,7 @@ R = r"(?P<role>\w+)"
         (f"^{A}-{R}", "anchored"),
         (f"{A}-{R}$", "anchored"),
         ("^$", "anchored"),
-        (f"^{R}$", "account"),
-        (f"^{A}$", "role"),
+        ("^AWS-Admins$", "account"),
         (f"^{A}-{R}-{R}$", "role"),
         (f"^{A}-(?P<role>(?:a+)+)$", "quantifier after a parenthesis"),
         (f"^{A}-(?P<role>a)+$", "quantifier after a parenthesis"),
@@ -103,3 +108,45 @@ def test_refuses_a_pattern_outside_the_safe_part(pattern: str, reason: str) -> N
 
 def test_separated_parts_are_not_taken_for_slow_ones() -> None:
     GroupPattern.parse(r"^[^#]+#[^#]+#[^#]+#(?P<role>[^#]+)#(?P<account>\d{12})$")
+
+
+def test_takes_the_pattern_that_okta_proposes() -> None:
+    pattern = GroupPattern.parse(r"^aws\#\S+\#(?P<role>[\w\-]+)\#(?P<account>\d+)$")
+    assert pattern.match("aws#dev#Read-Only#111122223333") == ("111122223333", "Read-Only")
+    assert pattern.prefix == "aws#"
+    begun = time.perf_counter()
+    assert pattern.match("aws#" + "a#" * 126) is None
+    assert time.perf_counter() - begun < 0.5
+
+
+@pytest.mark.parametrize(
+    ("pattern", "prefix"),
+    [
+        (USUAL, "AWS-"),
+        (r"^aws\.x\#(?P<role>a)$", "aws.x#"),
+        (r"^ab?(?P<role>a)$", "a"),
+        (r"^ab{2}(?P<role>a)$", "a"),
+        (r"^(?:aws|azure)-(?P<role>a)$", ""),
+        (r"^\d-(?P<role>a)$", ""),
+        (r"^[A]WS(?P<role>a)$", ""),
+    ],
+)
+def test_knows_with_which_text_every_match_begins(pattern: str, prefix: str) -> None:
+    assert GroupPattern.parse(pattern).prefix == prefix
+
+
+@given(st.from_regex(re.compile(USUAL, re.ASCII), fullmatch=True))
+def test_what_matches_begins_with_the_prefix_and_has_parts_that_could_be_named(name: str) -> None:
+    pattern = GroupPattern.parse(USUAL)
+    parts = pattern.match(name.removesuffix("\n"))
+    if parts:
+        assert name.startswith(pattern.prefix)
+        assert pattern.could_name("account", parts[0])
+        assert pattern.could_name("role", parts[1])
+
+
+def test_tells_what_a_part_could_never_be() -> None:
+    pattern = GroupPattern.parse(r"^(?P<role>(?:Admin|ReadOnly))$")
+    assert pattern.could_name("role", "Admin")
+    assert not pattern.could_name("role", "Adm")
+    assert not pattern.could_name("account", "111122223333")

@@ -12,12 +12,18 @@ import pytest
 from click.testing import Result
 from sqlalchemy import select
 
+from idp.cli.circumstances import BadAddress
+from idp.cli.roles_people import BadPeopleFile
 from idp.db.engine import Database
 from idp.db.models import AuditEventRow
 from idp.directory.local import LocalDirectory, NoSuchUser
+from idp.directory.person import Group, Person
+from idp.directory.person_json import person_to_json
 from idp.entitlements.rules_file import RulesFileRefused
 from idp.entitlements.store import ChangedMeanwhile, apply_rules, stored_rules
 from idp.errors import IdpError
+from idp.signin.people import find_or_add_person
+from idp.sso.claimed_names import hold
 
 Command = Callable[..., Result]
 DEVELOPER = "arn:aws:iam::111122223333:role/Developer"
@@ -98,11 +104,14 @@ def test_plan_as_json(command: Command, file: Path) -> None:
     assert document["people"] == [
         {
             "username": "ann",
+            "directory": "local",
             "gained": [DEVELOPER],
             "lost": [],
             "changed": [],
             "problems": [],
             "session_name": None,
+            "source_identity": None,
+            "unusable": [],
         }
     ]
     assert document["totals"]["people"] == 3
@@ -216,7 +225,7 @@ def test_export_overwrites_only_when_told_to(command: Command, applied: Path) ->
 def test_lists_rules_in_their_order(command: Command) -> None:
     rows = [line.split("\t") for line in command("roles", "list").stdout.splitlines()]
     assert rows == [
-        ["developers", "groups developers", "Developer in dev", "1h"],
+        ["developers", "directory local, groups developers", "Developer in dev", "1h"],
         ["no-ops", "groups ops", "deny Developer in dev", ""],
     ]
     documents = json.loads(command("roles", "list", "--json").stdout)
@@ -315,3 +324,78 @@ def test_refuses_to_apply_a_plan_that_others_have_overtaken(
 )
 def test_help_shows_an_example(command: Command, words: tuple[str, ...]) -> None:
     assert f"    idp {' '.join(words)}" in command(*words, "--help").stdout
+
+
+def corp_person(number: int, *groups: str, **attributes: str) -> Person:
+    held = {name: (value,) for name, value in attributes.items()}
+    return Person("local", str(number), f"user{number}", "U", None, tuple(map(Group, groups)), held)
+
+
+@pytest.fixture
+def people_file(tmp_path: Path) -> Path:
+    """Two hundred people, one in ten a developer, as `idp directory sync` writes them."""
+    path = tmp_path / "people.jsonl"
+    everyone = (
+        corp_person(number, *(["developers"] if number % 10 == 0 else []), department="R")
+        for number in range(200)
+    )
+    lines = ({**person_to_json(each), "roles": []} for each in everyone)
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def test_plan_looks_at_the_people_of_a_file(
+    command: Command, file: Path, people_file: Path
+) -> None:
+    result = command("roles", "plan", str(file), "--people", str(people_file), "--json")
+    totals = json.loads(result.stdout)["totals"]
+    assert (totals["people"], totals["gain_a_role"]) == (200, 20)
+
+
+def test_who_and_explain_look_at_the_people_of_a_file(
+    command: Command, applied: Path, people_file: Path
+) -> None:
+    assert applied
+    result = command("roles", "who", DEVELOPER, "--people", str(people_file))
+    assert len(result.stdout.splitlines()) == 20
+    told = command("roles", "explain", "USER10", "--people", str(people_file))
+    assert f"Gets 1 role:\n  {DEVELOPER}" in told.stdout
+    nobody = command("roles", "explain", "ann", "--people", str(people_file))
+    assert isinstance(nobody.exception, NoSuchUser)
+
+
+@pytest.mark.parametrize("line", ["{}", "no json", '{"directory": 1}', "[" * 100_000])
+def test_a_line_that_is_no_person_is_named_and_nothing_is_applied(
+    command: Command, file: Path, people_file: Path, sqlite: Database, line: str
+) -> None:
+    people_file.write_text(people_file.read_text() + line + "\n")
+    result = command("roles", "apply", str(file), "--yes", "--people", str(people_file))
+    assert isinstance(result.exception, BadPeopleFile)
+    assert "Line 201" in result.exception.message
+    assert rule_names(sqlite) == []
+
+
+def test_plan_names_a_session_name_that_another_person_holds(
+    command: Command, applied: Path, sqlite: Database
+) -> None:
+    with sqlite.writing() as session:
+        now = datetime(2026, 11, 23, tzinfo=UTC)
+        eve = find_or_add_person(session, Person("corp", "9", "eve", "Eve"), now)
+        hold(session, "role_session_name", "ann", eve, now)
+    result = command("roles", "plan", str(applied))
+    assert "ann: RoleSessionName 'ann' belongs to corp/eve already." in result.stdout
+
+
+def test_explain_supposes_a_factor_and_an_address(command: Command, file: Path) -> None:
+    asked = 'role = "Developer"\nfactors = ["password"]\nnetworks = ["10.0.0.0/8"]'
+    file.write_text(RULES.replace('role = "Developer"', asked, 1))
+    assert command("roles", "apply", str(file), "--yes").exit_code == 0
+    blind = command("roles", "explain", "ann").stdout
+    assert "Gets no role." in blind
+    assert "would need one of them; try --factor password" in blind
+    seeing = command(
+        "roles", "explain", "ann", "--factor", "password", "--from-address", "::ffff:10.0.0.1"
+    )
+    assert "Gets 1 role:" in seeing.stdout
+    wrong = command("roles", "explain", "ann", "--from-address", "here")
+    assert isinstance(wrong.exception, BadAddress)

@@ -37,6 +37,7 @@ transitive = ["Department"]
 
 [[rule]]
 name = "by-name"
+directory = "local"
 group_pattern = '^AWS-(?P<account>\d{12})-(?P<role>[\w+=,.@-]{1,64})$'
 
 [[rule]]
@@ -129,7 +130,7 @@ FIFTY_ONE_TAGS = "{" + ", ".join(f"t{number} = 'x'" for number in range(51)) + "
         ({"attributes": "{ a = [] }"}, "an empty list"),
         ({"attributes": "{ a = { b = 1 } }"}, "a table"),
         ({"attributes": '{ a = ["x"], A = ["y"] }'}, "twice"),
-        ({"group_pattern": "'^(?P<account>.)(?P<role>.)$'"}, "role can't stand beside"),
+        ({"group_pattern": "'^(?P<account>.)(?P<role>.)$'"}, "where that part goes"),
         ({"group_pattern": "'AWS'", "role": ""}, "anchored"),
         ({"role": ""}, "names no role"),
         ({"role": '"a b"'}, "IAM role"),

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.company import FAST, make_company
+from tests.company import FAST, RULES, make_company
 from tests.operations.node import Node
 
 
-def company_settings(folder: Path, database_url: str) -> dict[str, object]:
+def company_settings(folder: Path, database_url: str, rules: bytes = RULES) -> dict[str, object]:
     """Make the company's data in `folder` and the database; gives the settings that name them."""
-    made = make_company(folder, database_url, datetime.now(UTC))
+    made = make_company(folder, database_url, datetime.now(UTC), rules=rules)
     made.parts.database.close()
     return {
         "database": {"url": database_url},

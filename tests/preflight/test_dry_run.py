@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
+from idp.aws.encryption_state import EncryptionState
 from idp.db.models import AuditEventRow, ClaimedNameRow, NameIdRow, PersonRow
-from idp.entitlements.store import save_account
+from idp.entitlements.encryption import save_encryption
+from idp.entitlements.rule import RoleRule
+from idp.entitlements.store import apply_rules, save_account
+from idp.saml.encryption import EncryptionKey
 from tests.company import ACCOUNTS, Company, posted_form
+from tests.making import memory_key
 from tests.preflight.command import Command, Done
 
 ADMIN = "arn:aws:iam::111122223333:role/Administrator"
+PROD_ADMIN = "arn:aws:iam::222233334444:role/Administrator"
 DEVELOPER = "arn:aws:iam::111122223333:role/Developer"
 
 
@@ -24,6 +31,7 @@ def preflight(company: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     """The command beside the company, with its settings."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("IDP_DATABASE__URL", company.settings.database.url)
+    monkeypatch.setenv("IDP_DATA_FOLDER", str(company.settings.data_folder))
     monkeypatch.setenv("IDP_KEYS__FOLDER", str(company.settings.keys.folder))
     monkeypatch.setenv("IDP_DATA_FOLDER", str(company.settings.data_folder))
     return Command(tmp_path)
@@ -150,3 +158,43 @@ def test_a_provider_that_is_not_the_registered_one_does_not_exist(
 
 def test_a_user_who_is_not_there_is_bad_input(preflight: Command) -> None:
     assert run(preflight, "nobody", ADMIN).code == 2
+
+
+def test_supposes_a_factor_and_an_address_for_rules_that_ask(
+    company: Company, preflight: Command
+) -> None:
+    reader = "arn:aws:iam::111122223333:role/ReadOnly"
+    rule = RoleRule(
+        "office",
+        users=("cleo",),
+        factors=("password",),
+        networks=("10.0.0.0/8",),
+        roles=("ReadOnly",),
+        accounts=("dev",),
+    )
+    with company.parts.database.writing() as session:
+        apply_rules(session, [rule])
+    blind = preflight("--user", "cleo", "--role", reader)
+    assert blind.code == 1
+    assert "would need one of them; try --factor password" in blind.out
+    known = ("--factor", "password", "--from-address", "10.0.0.1")
+    assert run(preflight, "cleo", reader, *known).document["rule"] == "office"
+
+
+def test_an_encrypted_one_is_judged_in_full_with_a_key_made_for_it(
+    company: Company, preflight: Command
+) -> None:
+    with company.parts.database.writing() as session:
+        key = EncryptionKey.of(memory_key(number=40).private.public_key())
+        state = EncryptionState("SAMLSP4SHN3UIS2D558H46", key, "SAMLPK")
+        save_encryption(session, "222233334444", state, datetime.now(UTC))
+    done = run(preflight, "ann", PROD_ADMIN)
+    assert (done.broken, done.code) == ([], 0)
+    assert done.document["read_as"] == "a dry run, encrypted to a key made for it"
+    seen = {each["rule"]: each for each in done.document["checks"]}
+    assert seen["encryption"]["passed"] is seen["decryption"]["passed"] is True
+    assert seen["encryption"]["seen"] == "an EncryptedAssertion"
+    elsewhere = run(
+        preflight, "ann", PROD_ADMIN, "--endpoint", "https://signin.aws.amazon.com/saml"
+    )
+    assert "recipient" in elsewhere.broken

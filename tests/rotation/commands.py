@@ -17,8 +17,8 @@ from idp.db.models import AuditEventRow, RotationRow
 from idp.entitlements.account import Account
 from idp.keys.signing_key import KeyState, SigningKey
 from idp.keys.store import all_keys
-from tests.aws.conftest import RunningSandbox
 from tests.aws.installation import Installation
+from tests.aws.running_sandbox import RunningSandbox
 
 
 @dataclass(frozen=True)

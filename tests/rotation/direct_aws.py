@@ -25,6 +25,7 @@ from idp.sandbox.query_api import Caller, Fields
 from idp.sandbox.refusal import AwsRefusal
 from idp.sandbox.sessions import Sessions
 from idp.sandbox.sts_api import StsApi
+from idp.sandbox.trail import Trail
 
 ADDRESS = "http://127.0.0.1:9"
 
@@ -63,7 +64,7 @@ class DirectAws:
 
     def __post_init__(self) -> None:
         self._iam = IamSamlApi(self.providers)
-        self._sts = StsApi(Gate(self.providers, Sessions(), self._role), ADDRESS)
+        self._sts = StsApi(Gate(self.providers, Sessions(), self._role, Trail()), ADDRESS)
 
     def held(self, account: Account) -> frozenset[str]:
         """Fingerprints of the certificates that an account's provider holds."""

@@ -11,9 +11,9 @@ import pytest
 from idp.aws.arn import RoleArn
 from idp.demo.sandbox_accounts import register_accounts
 from idp.entitlements.account import Account
-from tests.aws.conftest import RunningSandbox
 from tests.aws.faulty_proxy import FaultyProxy, cutting, refusing
 from tests.aws.installation import Installation
+from tests.aws.running_sandbox import RunningSandbox
 from tests.rotation.commands import Rotating
 
 ASSUME = "AssumeRoleWithSAML"
@@ -49,7 +49,7 @@ def test_the_key_is_proved_before_it_signs_and_the_assertion_is_in_the_trail(
     [proof] = [detail for kind, detail in trail if kind == "rotation.account_proved"]
     assert proof["subject"] == proved.number
     assert proof["changes"]["session"] == (
-        f"arn:aws:sts::{proved.number}:assumed-role/Probe/idp=rotation-probe"
+        f"arn:aws:sts::{proved.number}:assumed-role/Probe/idp=probe"
     )
     assert kinds.index("assertion.issued") < kinds.index("rotation.account_proved")
     assert kinds.index("rotation.account_proved") < kinds.index("key.activated")
@@ -62,7 +62,7 @@ def test_a_probe_that_aws_refuses_leaves_the_old_key_signing(rotating: Rotating)
     rotating.installation.add_accounts([missing])
     failed = rotating.rotate()
     assert failed.exit_code == 1
-    assert "does not let the new key into the probe role" in failed.output
+    assert "does not let us into the probe role" in failed.output
     assert "role/Gone" in failed.output
     assert rotating.states == ["active", "next"]
     rotating.installation.add_accounts([rotating.accounts[0]])

@@ -15,9 +15,9 @@ import pytest
 from idp.db.models import AwsAccountRow
 from idp.entitlements.account import Account
 from idp.entitlements.store import delete_account, save_account
-from tests.aws.conftest import RunningSandbox
 from tests.aws.faulty_proxy import FaultyProxy, losing_the_answer, refusing
 from tests.aws.installation import Installation
+from tests.aws.running_sandbox import RunningSandbox
 from tests.rotation.commands import Rotating
 
 UPDATE = "UpdateSAMLProvider"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from idp.saml.response import Attribute, SignedResponse, UnspeakableValue, build_response
-from idp.saml.signature import ALGORITHMS
+from idp.saml.canonical_xml import UnspeakableValue
+from idp.saml.response import Attribute, NameId, SignedResponse, build_response
+from idp.saml.signature import ALGORITHMS, canonical
 from tests import independent
 from tests.conftest import require_program
 from tests.independent import DS, SAML, SAMLP
@@ -157,6 +159,49 @@ def test_no_text_ever_breaks_out_of_its_element(value: str) -> None:
     values = [element.text or "" for element in root.iter(SAML + "AttributeValue")]
     assert values == [value]
     assert len(list(root.iter(SAML + "Assertion"))) == 1
+
+
+@given(st.lists(st.text(), min_size=7, max_size=7), st.booleans())
+def test_the_message_is_its_own_canonical_form_whatever_it_says(
+    values: list[str], sign_response: bool
+) -> None:
+    """So what was signed is what any receiver will canonicalise, by libxml2's opinion as well."""
+    issuer, recipient, audience, name_id, name, value, index = values
+    said = replace(
+        statement(Attribute(name, (value, name)), Attribute("empty", ())),
+        issuer=issuer,
+        recipient=recipient,
+        audience=audience,
+        name_id=NameId(name_id, index),
+        session_index=index,
+        authn_context=issuer,
+    )
+    key = memory_key()
+    try:
+        xml = build_response(said, key, ALGORITHMS["sha256"], sign_response=sign_response).xml
+    except UnspeakableValue:
+        assert not all(_can_be_xml(each) for each in values)
+        return
+    root = etree.fromstring(xml)
+    assert canonical(root) == xml
+    assert all(canonical(part) in xml for part in root.iter(SAML + "Assertion"))
+    assert independent.verify_with_xmlsec(xml, key.x509) == 1 + sign_response
+    assert root.get("Destination") == recipient
+    assert [each.text or "" for each in root.iter(SAML + "Issuer")] == [issuer, issuer]
+    assert root.findtext(f".//{SAML}Audience") == audience
+    assert root.findtext(f".//{SAML}NameID") == name_id
+    assert [each.get("Name") for each in root.iter(SAML + "Attribute")] == [name, "empty"]
+    assert [each.text or "" for each in root.iter(SAML + "AttributeValue")] == [value, name]
+    (authn,) = root.iter(SAML + "AuthnStatement")
+    assert authn.get("SessionIndex") == index
+
+
+def _can_be_xml(value: str) -> bool:
+    try:
+        etree.Element("x").text = value
+    except ValueError:
+        return False
+    return True
 
 
 @pytest.mark.parametrize("value", ["\x00", "\x08", "\x1f", "\ud800", "\ufffe"])

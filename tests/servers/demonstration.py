@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -22,10 +23,12 @@ class Demonstration:
     """Starts at entry; leaving sends it Ctrl-C's signal and waits for the end."""
 
     folder: Path
+    directory: str = "local"
 
     def __post_init__(self) -> None:
         self.port = free_port()
         self.sandbox_port = free_port()
+        self.ldap_port = free_port()
 
     @property
     def url(self) -> str:
@@ -43,6 +46,7 @@ class Demonstration:
     def __enter__(self) -> Demonstration:
         command = [sys.executable, "-m", "idp", "demo", "--data", str(self.folder / "data")]
         command += ["--port", str(self.port), "--sandbox-port", str(self.sandbox_port)]
+        command += ["--directory", self.directory, "--ldap-port", str(self.ldap_port)]
         environment = {name: text for name, text in os.environ.items() if name[:4] != "IDP_"}
         with (self.folder / "output").open("wb") as output:
             self.process = subprocess.Popen(
@@ -74,6 +78,14 @@ class Demonstration:
         """Whether anything listens there."""
         try:
             urllib.request.urlopen(url, timeout=2).close()
+        except OSError:
+            return False
+        return True
+
+    def answers_tcp(self, port: int) -> bool:
+        """Whether anything takes connections at that port."""
+        try:
+            socket.create_connection(("127.0.0.1", port), 2).close()
         except OSError:
             return False
         return True

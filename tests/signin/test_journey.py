@@ -41,8 +41,7 @@ def test_a_right_password_opens_a_session(house: Any) -> None:
     result = house.sign_in(" ANN ", GOOD)
     assert result.signed_in.person == house.local.find_by_name("ann")
     assert result.signed_in.factors == ("password",)
-    with house.database.reading() as session:
-        assert house.sessions.find(session, result.token, house.now) == result.signed_in
+    assert house.sessions.find(result.token, house.now) == result.signed_in
     assert house.events == [
         (
             "sign_in.succeeded",

@@ -48,16 +48,15 @@ def sessions(database: Database) -> Sessions:
     return Sessions(database, SessionSettings())
 
 
-def _find(database: Database, sessions: Sessions, token: str, at: datetime) -> SignedIn | None:
-    with database.reading() as session:
-        return sessions.find(session, token, at)
+def _find(sessions: Sessions, token: str, at: datetime) -> SignedIn | None:
+    return sessions.find(token, at)
 
 
 def test_a_token_finds_its_session_and_only_its_hash_is_stored(
     database: Database, sessions: Sessions, now: datetime
 ) -> None:
     token, signed_in = sessions.open(ANN, ("password", "totp"), "192.0.2.1", now)
-    assert _find(database, sessions, token, now) == signed_in
+    assert _find(sessions, token, now) == signed_in
     assert (signed_in.person, signed_in.factors) == (ANN, ("password", "totp"))
     assert signed_in.expires_at == now + timedelta(hours=10)
     with database.reading() as session:
@@ -65,26 +64,27 @@ def test_a_token_finds_its_session_and_only_its_hash_is_stored(
     assert stored == signed_in.token_hash != token
 
 
-def test_the_warm_path_is_one_select(database: Database, sessions: Sessions, now: datetime) -> None:
-    token, _ = sessions.open(ANN, ("password",), "192.0.2.1", now)
+def test_the_warm_path_is_one_select(sqlite: Database, now: datetime) -> None:
     statements: list[str] = []
     event.listen(
-        database.engine, "before_cursor_execute", lambda *event: statements.append(event[2])
+        sqlite.engine, "connect", lambda made, _: made.set_trace_callback(statements.append)
     )
-    assert _find(database, sessions, token, now + timedelta(seconds=59))
-    assert [each.split()[0] for each in statements if each != "BEGIN"] == ["SELECT"]
+    sessions = Sessions(sqlite, SessionSettings())
+    token, _ = sessions.open(ANN, ("password",), "192.0.2.1", now)
+    _find(sessions, token, now)
+    statements.clear()
+    assert _find(sessions, token, now + timedelta(seconds=59))
+    assert [each.split()[0] for each in statements] == ["SELECT"]
 
 
-@pytest.mark.parametrize("writing", [False, True])
 def test_being_here_is_noted_once_a_minute(
-    database: Database, sessions: Sessions, now: datetime, writing: bool
+    database: Database, sessions: Sessions, now: datetime
 ) -> None:
     token, _ = sessions.open(ANN, ("password",), "192.0.2.1", now)
     noted = []
     for second in (30, 59, 60, 90, 119, 120):
         at = now + timedelta(seconds=second)
-        with database.writing() if writing else database.reading() as session:
-            assert sessions.find(session, token, at)
+        assert sessions.find(token, at)
         with database.reading() as session:
             seen = session.scalars(select(SessionRow.last_seen_at)).one()
         noted.append((seen - now).total_seconds())
@@ -95,12 +95,12 @@ def test_idle_and_absolute_time_outs_end_it(
     database: Database, sessions: Sessions, now: datetime
 ) -> None:
     token, _ = sessions.open(ANN, ("password",), "192.0.2.1", now)
-    assert _find(database, sessions, token, now + timedelta(minutes=30)) is None
+    assert _find(sessions, token, now + timedelta(minutes=30)) is None
     at = now
     while at < now + timedelta(hours=10):
-        assert _find(database, sessions, token, at)
+        assert _find(sessions, token, at)
         at += timedelta(minutes=25)
-    assert _find(database, sessions, token, now + timedelta(hours=10)) is None
+    assert _find(sessions, token, now + timedelta(hours=10)) is None
 
 
 def test_a_busy_person_is_not_idle_under_the_shortest_time_out(
@@ -109,22 +109,22 @@ def test_a_busy_person_is_not_idle_under_the_shortest_time_out(
     sessions = Sessions(database, SessionSettings(idle_minutes=1))
     token, _ = sessions.open(ANN, ("password",), "192.0.2.1", now)
     for second in range(10, 300, 20):
-        assert _find(database, sessions, token, now + timedelta(seconds=second))
-    assert _find(database, sessions, token, now + timedelta(seconds=400)) is None
+        assert _find(sessions, token, now + timedelta(seconds=second))
+    assert _find(sessions, token, now + timedelta(seconds=400)) is None
 
 
 @pytest.mark.parametrize("token", ["", "x", "x" * 43, "é" * 43, "\ud800" * 43, "x" * 10_000_000])
 def test_a_token_that_was_never_given_finds_nothing(
     database: Database, sessions: Sessions, now: datetime, token: str
 ) -> None:
-    assert _find(database, sessions, token, now) is None
+    assert _find(sessions, token, now) is None
     sessions.end(token)
 
 
 def test_ends_one_or_all(database: Database, sessions: Sessions, now: datetime) -> None:
     tokens = [sessions.open(ANN, ("password",), "192.0.2.1", now)[0] for _ in range(3)]
     sessions.end(tokens[0])
-    assert _find(database, sessions, tokens[0], now) is None
+    assert _find(sessions, tokens[0], now) is None
     left = sessions.list_for(ANN, now)
     assert len(left) == 2
     assert sessions.end_all(left[0].person_id) == 2
@@ -175,7 +175,7 @@ def test_a_session_of_another_version_is_over(
     token, _ = sessions.open(ANN, ("password",), "192.0.2.1", now)
     with database.writing() as session:
         session.execute(update(SessionRow).values(person={"who": "ann"}))
-    assert _find(database, sessions, token, now) is None
+    assert _find(sessions, token, now) is None
 
 
 def test_reads_the_person_again_when_what_we_know_is_old(
@@ -187,7 +187,7 @@ def test_reads_the_person_again_when_what_we_know_is_old(
     assert sessions.refresh(signed_in, [shelf], soon) == signed_in
     fresh = sessions.refresh(signed_in, [shelf], later)
     assert fresh == replace(signed_in, person=replace(ANN, groups=()), refreshed_at=later)
-    assert _find(database, sessions, token, later) == fresh
+    assert _find(sessions, token, later) == fresh
 
 
 def test_a_person_who_is_gone_loses_the_session(
@@ -197,7 +197,7 @@ def test_a_person_who_is_gone_loses_the_session(
     for directories in ([Shelf([])], []):
         token, signed_in = sessions.open(ANN, ("password",), "192.0.2.1", now)
         assert sessions.refresh(signed_in, directories, later) is None
-        assert _find(database, sessions, token, later) is None
+        assert _find(sessions, token, later) is None
 
 
 def test_a_directory_that_is_down_grants_nothing_and_ends_nothing(
@@ -209,7 +209,7 @@ def test_a_directory_that_is_down_grants_nothing_and_ends_nothing(
     later = now + timedelta(minutes=2)
     with pytest.raises(DirectoryUnavailable):
         sessions.refresh(signed_in, [shelf], later)
-    assert _find(database, sessions, token, later) == signed_in
+    assert _find(sessions, token, later) == signed_in
 
 
 def test_refreshing_does_not_bring_an_ended_session_back(
@@ -219,4 +219,4 @@ def test_refreshing_does_not_bring_an_ended_session_back(
     sessions.end(token)
     later = now + timedelta(minutes=2)
     assert sessions.refresh(signed_in, [Shelf([ANN])], later) is None
-    assert _find(database, sessions, token, later) is None
+    assert _find(sessions, token, later) is None

@@ -8,6 +8,9 @@ from datetime import datetime
 from idp.sandbox.judge import transport
 from idp.sandbox.judge.attributes import read_pair
 from idp.sandbox.judge.check import Notebook
+from idp.sandbox.judge.encryption import RULES as ENCRYPTION_RULES
+from idp.sandbox.judge.encryption import opened_assertion
+from idp.sandbox.judge.metadata import Provider
 from idp.sandbox.judge.names import ASSERTION, AWS_ATTRIBUTES, PROTOCOL, read_instant, text_of
 from idp.sandbox.judge.verdict import RolePair
 
@@ -22,13 +25,19 @@ class Claims:
     pairs: tuple[RolePair, ...] = ()
 
 
-def read_claims(text: str) -> Claims:
-    """The claims of a base64 SAMLResponse; nothing is verified, and nothing is raised."""
+def read_claims(text: str, opener: Provider | None = None) -> Claims:
+    """The claims of a base64 SAMLResponse; nothing is verified, and nothing is raised.
+
+    Those of an encrypted assertion are read with the private keys of `opener`, if they fit.
+    """
     root = transport.read_document(text, Notebook(transport.RULES))
     if root is None:
         return Claims()
     # The one that will be judged; what stands elsewhere, as in Extensions, is nobody's claim.
     assertions = root.findall(f"{ASSERTION}Assertion") if root.tag == f"{PROTOCOL}Response" else []
+    if opener is not None and not assertions and root.tag == f"{PROTOCOL}Response":
+        inner = opened_assertion(root, opener, Notebook(ENCRYPTION_RULES))
+        assertions = [] if inner is None else [inner]
     if len(assertions) != 1:
         return Claims(issuer=root.findtext(f"{ASSERTION}Issuer", "").strip())
     assertion = assertions[0]
@@ -50,6 +59,6 @@ def read_claims(text: str) -> Claims:
     )
 
 
-def pairs_claimed(text: str) -> tuple[RolePair, ...]:
+def pairs_claimed(text: str, opener: Provider | None = None) -> tuple[RolePair, ...]:
     """The role pairs among them."""
-    return read_claims(text).pairs
+    return read_claims(text, opener).pairs

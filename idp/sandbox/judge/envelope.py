@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from lxml import etree
 
+from idp.sandbox.judge import encryption
 from idp.sandbox.judge.check import INVALID_RESPONSE, REJECTED, Notebook, Rule
+from idp.sandbox.judge.metadata import Provider
 from idp.sandbox.judge.names import ASSERTION, PROTOCOL
 
 SUCCESS = "urn:oasis:names:tc:SAML:2.0:status:Success"
@@ -21,13 +25,6 @@ RULES = (
         "The status is Success.",
         REJECTED,
         "The identity provider refused the sign-in: see its log for the reason.",
-    ),
-    Rule(
-        "encryption",
-        "The assertion is encrypted if, and only if, the provider in IAM is set up for that.",
-        INVALID_RESPONSE,
-        "Send the assertion unencrypted, with AssertionEncryptionMode Allowed.",
-        side="either",
     ),
     Rule(
         "one-assertion",
@@ -52,14 +49,8 @@ RULES = (
 )
 
 
-def find_assertion(
-    root: etree._Element, endpoints: tuple[str, ...], notebook: Notebook, *, must_encrypt: bool
-) -> etree._Element | None:
-    """The one Assertion of the Response, or None when the envelope isn't as it should be.
-
-    `must_encrypt` says that the provider takes encrypted assertions only. Decryption would come
-    here, before the assertion is looked for: none is done yet, so every encrypted one is refused.
-    """
+def check_envelope(root: etree._Element, endpoints: tuple[str, ...], notebook: Notebook) -> bool:
+    """Whether the document is a Response; what it says about itself is noted."""
     version = root.get("Version", "")
     is_response = root.tag == f"{PROTOCOL}Response"
     if not notebook.note(
@@ -68,25 +59,37 @@ def find_assertion(
         f"{etree.QName(root).localname} {version}",
         "samlp:Response 2.0",
     ):
-        return None
+        return False
     _check_status(root, notebook)
     _check_destination(root, endpoints, notebook)
-    _check_unsolicited(root, notebook)
+    _check_unsolicited((root,), notebook)
+    return True
+
+
+def find_assertion(
+    root: etree._Element, provider: Provider | None, notebook: Notebook
+) -> etree._Element | None:
+    """The one Assertion of the Response, decrypted if it is encrypted.
+
+    None when there isn't exactly one, or when it can't be read.
+    """
     encrypted = list(root.iter(f"{ASSERTION}EncryptedAssertion"))
-    if not notebook.note(
-        "encryption",
-        not encrypted and not must_encrypt,
-        "an EncryptedAssertion" if encrypted else "a plain Assertion",
-        "an encrypted assertion, which this judge can't read yet"
-        if must_encrypt
-        else "a plain Assertion (this judge can't decrypt yet)",
-    ):
+    if not encryption.check_wanted(encrypted, provider, notebook):
         return None
-    everywhere = list(root.iter(f"{ASSERTION}Assertion"))
-    here = root.findall(f"{ASSERTION}Assertion")
+    inner = None
+    if encrypted and provider is not None:
+        inner = encryption.opened_assertion(root, provider, notebook)
+        if inner is None:
+            return None
+    trees = (root,) if inner is None else (root, inner)
+    everywhere = [found for tree in trees for found in tree.iter(f"{ASSERTION}Assertion")]
+    here = root.findall(f"{ASSERTION}Assertion") if inner is None else [inner]
+    nested = inner is not None and any(inner.iter(f"{ASSERTION}EncryptedAssertion"))
+    if inner is not None:
+        _check_unsolicited(trees, notebook)
     if not notebook.note(
         "one-assertion",
-        len(everywhere) == len(here) == 1,
+        len(everywhere) == len(here) == 1 and not nested,
         f"{len(here)} as direct children, {len(everywhere)} in all",
         "1 and 1",
     ):
@@ -112,9 +115,10 @@ def _check_destination(
     )
 
 
-def _check_unsolicited(root: etree._Element, notebook: Notebook) -> None:
+def _check_unsolicited(trees: Iterable[etree._Element], notebook: Notebook) -> None:
     answered = [
         str(element.get("InResponseTo")) or "an empty one"
+        for root in trees
         for element in root.iter(f"{PROTOCOL}Response", f"{ASSERTION}SubjectConfirmationData")
         if element.get("InResponseTo") is not None
     ]

@@ -9,10 +9,10 @@ import base64
 import binascii
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from lxml import etree
 
@@ -87,13 +87,16 @@ RULES = (
 class Provider:
     """What a SAML provider object in IAM holds to judge by.
 
-    `keys` are public keys, PEM. `arn` is empty when the provider isn't an object in IAM.
+    `keys` are public keys, PEM. `arn` and `uuid` (its unique identifier) are empty when the
+    provider isn't an object in IAM. `private_keys` decrypt assertions, the newest first.
     """
 
     entity_id: str
     keys: tuple[bytes, ...]
     arn: str = ""
     requires_encryption: bool = False
+    uuid: str = ""
+    private_keys: tuple[RSAPrivateKey, ...] = field(default=(), repr=False)
 
 
 def read_metadata(document: str, arn: str = "") -> tuple[Provider | None, tuple[Check, ...]]:

@@ -1,4 +1,4 @@
-"""The names of SAML and XML Signature that the judge reads, spelt out once."""
+"""The names of SAML, XML Signature and XML Encryption that the judge reads, spelt out once."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ PROTOCOL = "{urn:oasis:names:tc:SAML:2.0:protocol}"
 ASSERTION = "{urn:oasis:names:tc:SAML:2.0:assertion}"
 METADATA = "{urn:oasis:names:tc:SAML:2.0:metadata}"
 SIGNATURE = "{http://www.w3.org/2000/09/xmldsig#}"
+ENCRYPTION = "{http://www.w3.org/2001/04/xmlenc#}"
+ENCRYPTION11 = "{http://www.w3.org/2009/xmlenc11#}"
 
 AWS_ATTRIBUTES = "https://aws.amazon.com/SAML/Attributes/"
 

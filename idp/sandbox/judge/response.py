@@ -11,6 +11,7 @@ from idp.saml.xml import parse_untrusted
 from idp.sandbox.judge import (
     attributes,
     conditions,
+    encryption,
     envelope,
     issuer,
     signature,
@@ -26,11 +27,13 @@ from idp.sandbox.judge.verdict import Judgement, Verdict
 RULES: tuple[Rule, ...] = (
     *transport.RULES,
     *envelope.RULES,
+    *encryption.RULES,
     *issuer.PROVIDER_RULES,
     *issuer.ISSUER_RULES,
     *signature.RULES,
     *conditions.RULES,
     *subject.RULES,
+    *encryption.ENDPOINT_RULES,
     *attributes.RULES,
     *tags.RULES,
 )
@@ -72,14 +75,14 @@ def _judge(
     root = transport.read_document(text, notebook)
     if root is None:
         return None, False
-    assertion = envelope.find_assertion(
-        root,
-        endpoints,
-        notebook,
-        must_encrypt=provider is not None and provider.requires_encryption,
-    )
+    if not envelope.check_envelope(root, endpoints, notebook):
+        return None, False
+    assertion = envelope.find_assertion(root, provider, notebook)
     if assertion is None:
         return None, False
+    encrypted = assertion.getparent() is None  # decrypted, it is a document of its own
+    if encrypted:
+        transport.check_ids((root, assertion), notebook)
     octets = None
     if issuer.check_provider(provider, provider_named, notebook) and provider is not None:
         octets = signature.signed_octets(assertion, provider.keys, notebook)
@@ -89,6 +92,7 @@ def _judge(
     read = assertion if octets is None else parse_untrusted(octets, max_bytes=transport.LONGEST * 8)
     entity_id = issuer.check_issuer(root, read, provider, notebook) if provider else ""
     verdict = _read(read, endpoints, now, role, entity_id, notebook)
+    encryption.check_endpoint(verdict.recipient, provider, notebook, encrypted=encrypted)
     return verdict, octets is not None
 
 

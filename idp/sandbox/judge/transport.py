@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Iterable
 
 from lxml import etree
 
@@ -63,9 +64,14 @@ def read_document(text: str, notebook: Notebook) -> etree._Element | None:
         notebook.note("xml", False, refusal.message, "well-formed XML")
         return None
     notebook.note("xml", True, "well-formed")
-    repeated = _repeated_ids(root)
-    notebook.note("unique-ids", not repeated, ", ".join(repeated) or "unique", "each once")
+    check_ids((root,), notebook)
     return root
+
+
+def check_ids(trees: Iterable[etree._Element], notebook: Notebook) -> None:
+    """Hold the IDs of a message that comes in several documents, one inside the other."""
+    repeated = _repeated_ids(trees)
+    notebook.note("unique-ids", not repeated, ", ".join(repeated) or "unique", "each once")
 
 
 def _decode(text: str) -> bytes | None:
@@ -77,11 +83,11 @@ def _decode(text: str) -> bytes | None:
         return None
 
 
-def _repeated_ids(root: etree._Element) -> list[str]:
+def _repeated_ids(trees: Iterable[etree._Element]) -> list[str]:
     """Values that stand in more than one ID attribute, however its name is written."""
     seen: set[str] = set()
     repeated: list[str] = []
-    for element in root.iter(etree.Element):
+    for element in (found for root in trees for found in root.iter(etree.Element)):
         for name, value in element.attrib.items():
             if etree.QName(str(name)).localname.lower() == "id":
                 if value in seen:

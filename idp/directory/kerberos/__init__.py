@@ -1,0 +1,1 @@
+"""Kerberos: tickets that browsers show, and the keytab that opens them."""

@@ -1,0 +1,1 @@
+"""People in an LDAP server."""

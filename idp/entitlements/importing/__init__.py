@@ -1,0 +1,1 @@
+"""Taking over what other identity providers do with groups: AD FS claim rules, Okta's settings."""

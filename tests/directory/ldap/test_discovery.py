@@ -1,0 +1,146 @@
+"""Finding servers by DNS SRV records, asked of a real name server."""
+
+from __future__ import annotations
+
+import socketserver
+import threading
+from collections.abc import Iterator
+
+import dns.flags
+import dns.message
+import dns.rcode
+import dns.resolver
+import dns.rrset
+import pytest
+
+from idp.directory.ldap.client import Client
+from idp.directory.ldap.discovery import Discovery
+from idp.directory.ldap.openldap import LdapDirectory
+from tests.directory.ldap.conftest import settings_for
+from tests.servers.slapd import PASSWORD, Slapd
+
+RECORD = "_ldap._tcp.corp.example"
+
+
+class NameServer:
+    """Answers SRV questions for one name; `records` may change while it runs."""
+
+    def __init__(self) -> None:
+        self.records: list[str] = []
+        self.ttl = 60
+        self.asked = 0
+        outer = self
+
+        class Answer(socketserver.BaseRequestHandler):
+            def handle(self) -> None:
+                data, opened = self.request
+                query = dns.message.from_wire(data)
+                outer.asked += 1
+                response = dns.message.make_response(query)
+                name = query.question[0].name
+                if name.to_text(omit_final_dot=True) == RECORD:
+                    if outer.records:
+                        found = dns.rrset.from_text(name, outer.ttl, "IN", "SRV", *outer.records)
+                        response.answer.append(found)
+                else:
+                    response.set_rcode(dns.rcode.NXDOMAIN)
+                opened.sendto(response.to_wire(), self.client_address)
+
+        self._server = socketserver.ThreadingUDPServer(("127.0.0.1", 0), Answer)
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self.resolver = dns.resolver.Resolver(configure=False)
+        self.resolver.nameservers = ["127.0.0.1"]
+        self.resolver.port = self._server.server_address[1]
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def names() -> Iterator[NameServer]:
+    server = NameServer()
+    yield server
+    server.close()
+
+
+def test_servers_come_by_priority_and_by_lot_within_one(names: NameServer) -> None:
+    names.records = ["20 0 389 spare.test.", "10 10 389 small.test.", "10 90 389 big.test."]
+    lots = iter([95.0, 0.0, 0.0, 5.0, 0.0, 0.0])
+    discovery = Discovery(
+        RECORD, "starttls", resolver=names.resolver, chance=lambda total: min(next(lots), total)
+    )
+    assert [str(each) for each in discovery()] == [
+        "big.test:389",
+        "small.test:389",
+        "spare.test:389",
+    ]
+
+
+def test_each_server_is_listed_once_however_the_lots_fall(names: NameServer) -> None:
+    names.records = [f"10 {weight} 389 host{weight}.test." for weight in (0, 0, 1, 5, 100)][1:]
+    discovery = Discovery(RECORD, "none", resolver=names.resolver)
+    found = list(discovery())
+    assert len(found) == len(set(found)) == 4
+
+
+def test_published_clear_text_ports_become_those_of_ldaps(names: NameServer) -> None:
+    names.records = ["0 0 389 dc1.test.", "0 0 3268 dc1.test.", "0 0 1636 odd.test."]
+    found = {str(each) for each in Discovery(RECORD, "ldaps", resolver=names.resolver)()}
+    assert found == {"dc1.test:636", "dc1.test:3269", "odd.test:1636"}
+
+
+def test_the_answer_is_kept_as_long_as_its_ttl_says(names: NameServer) -> None:
+    now = [0.0]
+    names.records, names.ttl = ["0 0 389 one.test."], 100
+    discovery = Discovery(RECORD, "none", resolver=names.resolver, clock=lambda: now[0])
+    discovery()
+    now[0] = 99
+    discovery()
+    assert names.asked == 1
+    names.records = ["0 0 389 two.test."]
+    now[0] = 101
+    assert [each.host for each in discovery()] == ["two.test"]
+
+
+def test_what_was_found_stays_in_use_while_dns_is_away(names: NameServer) -> None:
+    now = [0.0]
+    names.records = ["0 0 389 one.test."]
+    discovery = Discovery(
+        RECORD, "none", resolver=names.resolver, seconds=0.3, clock=lambda: now[0]
+    )
+    assert discovery()
+    names.close()
+    now[0] = 4000
+    assert [each.host for each in discovery()] == ["one.test"]
+    assert "can't be looked up" in discovery.problem
+
+
+@pytest.mark.parametrize(
+    ("record", "records", "problem"),
+    [
+        ("_ldap._tcp.other.example", [], "there is no such name"),
+        (RECORD, [], "the name has no SRV record"),
+        (RECORD, ["0 0 0 ."], "names no server"),
+    ],
+)
+def test_says_why_there_are_no_servers(
+    names: NameServer, record: str, records: list[str], problem: str
+) -> None:
+    names.records = records
+    discovery = Discovery(record, "none", resolver=names.resolver)
+    assert discovery() == []
+    assert problem in discovery.problem
+
+
+def test_a_directory_found_by_dns_signs_people_in(
+    names: NameServer, slapd: Slapd, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    names.records = ["0 0 1 localhost.", f"10 0 {slapd.tls_port} localhost."]
+    settings = settings_for(
+        slapd, folder=tmp_path_factory.mktemp("srv"), servers=(), srv_record=RECORD
+    )
+    listed = Discovery(RECORD, "ldaps", resolver=names.resolver)
+    directory = LdapDirectory(settings, Client(settings, listed))
+    assert directory.authenticate("ann", PASSWORD).person
+    directory.close()

@@ -1,0 +1,52 @@
+"""What is remembered of an evaluation is never older than the rules or the person."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from idp.directory.person import Group, Person
+from idp.entitlements import remembered
+from idp.entitlements.account import Account
+from idp.entitlements.evaluate import evaluate
+from idp.entitlements.facts import Circumstances
+from idp.entitlements.remembered import RememberedGrants
+from idp.entitlements.rule import RoleRule
+from idp.entitlements.ruleset import RuleSet
+
+DEV = Account("111122223333", "dev", "aws", "ExampleIdP", None, None, None)
+OPS = RoleRule("ops", groups=("ops",), roles=("Admin",), accounts=("dev",), tags={"T": "1"})
+HERE = Circumstances(frozenset({"password"}), "10.0.0.1")
+ANN = Person("local", "1", "ann", "Ann", groups=(Group("ops"),))
+
+
+def test_the_same_question_is_answered_the_same() -> None:
+    memory, rules = RememberedGrants(), RuleSet([OPS], [DEV])
+    first = memory.of(rules, ANN, HERE)
+    assert first == evaluate(rules, ANN, HERE)
+    assert memory.of(rules, ANN, HERE) is first
+
+
+def test_new_rules_and_a_changed_person_are_new_questions() -> None:
+    memory, rules = RememberedGrants(), RuleSet([OPS], [DEV])
+    assert memory.of(rules, ANN, HERE).grants
+    assert not memory.of(RuleSet([], [DEV]), ANN, HERE).grants
+    assert not memory.of(rules, replace(ANN, groups=()), HERE).grants
+    assert memory.of(rules, ANN, HERE).grants
+
+
+def test_it_does_not_grow_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remembered, "MOST_ROLES", 20)
+    memory, rules = RememberedGrants(), RuleSet([OPS], [DEV])
+    for number in range(100):
+        assert memory.of(rules, replace(ANN, directory_id=str(number)), HERE).grants
+    assert len(memory._answers) <= 11
+
+
+def test_other_circumstances_are_another_question() -> None:
+    office = replace(OPS, networks=("10.0.0.0/8",))
+    memory, rules = RememberedGrants(), RuleSet([office], [DEV])
+    assert memory.of(rules, ANN, HERE).grants
+    assert not memory.of(rules, ANN, replace(HERE, address="192.0.2.1")).grants
+    assert memory.of(rules, ANN, HERE).grants
