@@ -25,6 +25,7 @@ from idp.entitlements.store import stored_accounts
 from idp.keys.lifecycle import find_key
 from idp.keys.publication import PublishedMetadata, publish_metadata
 from idp.keys.signing_key import SigningKey
+from idp.keys.store import published_keys
 from idp.rotation.lease import Lease, renew
 from idp.rotation.record import AccountProgress, Rotation, progress_of, rotation_named
 from idp.rotation.surroundings import Surroundings
@@ -73,6 +74,12 @@ class Book:
             return publish_metadata(
                 session, self.around.settings, self.around.now(), without=without
             )
+
+    def outdated(self, published: PublishedMetadata, without: str = "") -> bool:
+        """Whether somebody changed the keys since, so that this metadata must not be pushed."""
+        with self.around.database.reading() as session:
+            now = {key.id for key in published_keys(session)} - {without}
+        return now != {certificate.key_id for certificate in published.certificates}
 
     def holds(self, account: Account, done: Registration, etag: str) -> None:
         """The account was read and holds what is published, the next certificate with it."""

@@ -87,8 +87,8 @@ class Report:
                 ]
             case Phase.OVERLAP | Phase.WITHDRAWING:
                 return [
-                    f"Key {self.new.id} signs now. {some if failed else 'Not finished'}: the "
-                    f"certificate of {self.old.id} is still published.",
+                    f"Key {self.new.id} signs now. {some if failed else 'Not finished'}: an "
+                    f"account may still hold the certificate of {self.old.id}.",
                     "Mend what is named and run: idp certs rotate --resume",
                 ]
             case Phase.ABORTING:

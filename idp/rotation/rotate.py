@@ -92,7 +92,7 @@ def _work(
         book = Book(around, rotation_id, holder, lease)
         first(book)
         stages = Stages(book, lambda: around.stopped() or not lease.valid)
-        while _stage(book, stages):
+        while _stage(book, stages) or stages.overtaken():
             pass
 
 

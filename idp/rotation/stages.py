@@ -7,12 +7,19 @@ from collections.abc import Callable, Sequence
 from idp.aws.account_refusal import AccountRefusal
 from idp.aws.registration import Registration
 from idp.entitlements.account import Account
-from idp.keys.publication import PublishedMetadata
+from idp.keys.signing_key import KeyState
 from idp.rotation.book import Book
 from idp.rotation.changed_keys import ForcedTurn
 from idp.rotation.probe import ProbeAssertions
 from idp.rotation.record import Phase, Rotation
-from idp.rotation.turns import needs_look, try_to_activate, try_to_end, turn, verified
+from idp.rotation.turns import (
+    needs_look,
+    try_to_activate,
+    try_to_end,
+    try_to_retire,
+    turn,
+    verified,
+)
 
 Note = Callable[[Account, Registration, str], None]
 
@@ -29,6 +36,7 @@ class Stages:
         self._book = book
         self._around = book.around
         self._stopped = stopped
+        self._overtaken = False
 
     def distribute(self, rotation: Rotation) -> bool:
         """The next certificate into every account, proved where it can be; then it signs."""
@@ -39,7 +47,7 @@ class Stages:
             for account, progress in book.accounts()
             if needs_look(progress, now, around.propagation)
         ]
-        good = self._push("Distributing", late, book.metadata(), book.holds)
+        good = self._push("Distributing", late, book.holds)
         good = self._prove() and good
         if not good or not self._let_it_spread() or self._stopped():
             return False
@@ -58,7 +66,7 @@ class Stages:
                 for account, progress in book.accounts()
                 if progress.held_at is None or progress.held_at <= since
             ]
-            if self._push("Verifying", accounts, book.metadata(), book.holds):
+            if self._push("Verifying", accounts, book.holds):
                 verified(book)
                 around.boundary("verified")
         if self._stopped() or rotation.overlap_until is None:
@@ -70,15 +78,14 @@ class Stages:
         return True
 
     def withdraw(self, rotation: Rotation) -> bool:
-        """The old certificate out of every account; then the old key retires."""
+        """The old certificate out of every account; then the old key retires, and one more look."""
         book = self._book
         left = [account for account, progress in book.accounts() if progress.withdrawn_at is None]
-        published = book.metadata(without=rotation.old_key_id)
-        if not self._push("Withdrawing", left, published, book.withdrawn) or self._stopped():
+        if not self._push("Withdrawing", left, book.withdrawn, rotation.old_key_id):
             return False
-        if try_to_end(book, Phase.DONE, rotation.old_key_id):
-            self._around.boundary("done")
-        return True
+        if self._stopped():
+            return False
+        return self._retire_or_end(Phase.DONE, rotation.old_key_id)
 
     def go_back(self, rotation: Rotation) -> bool:
         """The next certificate out of every account that may hold it; then the next key retires.
@@ -94,13 +101,20 @@ class Stages:
         held = [account for account, was_held in open_accounts if was_held]
         unknown = [account for account, was_held in open_accounts if not was_held]
         more, given_up = self._look_for_next_certificate(unknown)
-        published = book.metadata(without=rotation.next_key_id)
-        if not self._push("Going back", held + more, published, book.withdrawn):
+        if not self._push("Going back", held + more, book.withdrawn, rotation.next_key_id):
             return False
         if self._stopped():
             return False
-        if try_to_end(book, Phase.ABORTED, rotation.next_key_id, given_up):
-            self._around.boundary("aborted")
+        return self._retire_or_end(Phase.ABORTED, rotation.next_key_id, given_up)
+
+    def _retire_or_end(self, end: Phase, key_id: str, given_up: Sequence[str] = ()) -> bool:
+        old, new = self._book.keys()
+        key = old if old.id == key_id else new
+        if key.state in (KeyState.NEXT, KeyState.RETIRING):
+            if try_to_retire(self._book, key_id, given_up):
+                self._around.boundary("retired")
+        elif try_to_end(self._book, end, given_up):
+            self._around.boundary(end.value)
         return True
 
     def force(self, rotation: Rotation, forced: ForcedTurn) -> None:
@@ -114,12 +128,26 @@ class Stages:
         turn(self._book, forced.phase, forced.reason, **columns)
         self._around.boundary("forced")
 
-    def _push(
-        self, step: str, accounts: Sequence[Account], published: PublishedMetadata, note: Note
-    ) -> bool:
-        """Bring accounts to what is published; whether all of them are."""
-        around, good = self._around, True
-        work = around.aws.distribute(accounts, published.xml, self._stopped)
+    def overtaken(self) -> bool:
+        """Whether the keys were changed in the midst of the last stage, which then left off."""
+        overtaken, self._overtaken = self._overtaken, False
+        return overtaken
+
+    def _push(self, step: str, accounts: Sequence[Account], note: Note, without: str = "") -> bool:
+        """Bring accounts to what is published but for key `without`; whether all of them are.
+
+        It leaves off when somebody changes the keys: a stolen key that was revoked this moment
+        must not come back into an account.
+        """
+        book, around, good = self._book, self._around, True
+        published = book.metadata(without)
+
+        def stopped() -> bool:
+            if not self._overtaken:
+                self._overtaken = book.outdated(published, without)
+            return self._overtaken or self._stopped()
+
+        work = around.aws.distribute(accounts, published.xml, stopped)
         if accounts:
             around.show(step, 0, len(accounts))
         for done, (account, answer) in enumerate(work, start=1):

@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from idp.audit.admin_events import KeyActivated, KeyGenerated, KeyRetired
 from idp.audit.events import AdminEvent
 from idp.audit.rotation_events import RotationEnded, RotationStarted, RotationTurned
-from idp.db.models import RotationRow
+from idp.db.models import RotationAccountRow, RotationRow
 from idp.entitlements.account import Account
 from idp.entitlements.store import hold_accounts_still
 from idp.keys.lifecycle import activate, find_key, retire
@@ -159,37 +160,57 @@ def verified(book: Book) -> None:
         _row(session, book.rotation_id).verified_at = now
 
 
-def try_to_end(book: Book, phase: Phase, key_id: str, given_up: Sequence[str] = ()) -> bool:
-    """Retire the key that goes and end the rotation, if no account holds its certificate.
+def try_to_retire(book: Book, key_id: str, given_up: Sequence[str] = ()) -> bool:
+    """Retire the key that goes, if no account holds its certificate; then all are looked at again.
 
-    `given_up` are numbers of accounts that need not say so. False: some account has to be looked
-    at first. Raises KeyStepRefused.
+    For until now the metadata had the certificate, and whoever registered an account by hand has
+    brought it back. `given_up` are numbers of accounts that need not say that they do not hold it.
+    False: some account has to be looked at first. Raises KeyStepRefused.
     """
     around = book.around
     with book.entry() as (session, now):
         hold_accounts_still(session)
-        left = [
-            account
-            for account, progress in accounts_with_progress(session, book.rotation_id)
-            if progress.withdrawn_at is None and account.number not in given_up
-        ]
-        if left:
+        if _left(session, book.rotation_id, given_up):
             return False
-        record = book.recorder(session)
-        key = find_key(session, key_id)
-        if key.state in (KeyState.NEXT, KeyState.RETIRING):
-            retire(session, key.id, now, around.actor)
-            changes = {
-                "state": f"{key.state} → {KeyState.RETIRED}",
-                "fingerprint": key.fingerprint,
-                "rotation": book.rotation_id,
-            }
-            record(KeyRetired(actor=around.actor, subject=key.id, changes=changes))
+        before = find_key(session, key_id)
+        key = retire(session, key_id, now, around.actor)
+        session.execute(
+            update(RotationAccountRow)
+            .where(RotationAccountRow.rotation_id == book.rotation_id)
+            .values(withdrawn_at=None)
+        )
+        changes = {
+            "state": f"{before.state} → {key.state}",
+            "fingerprint": key.fingerprint,
+            "rotation": book.rotation_id,
+        }
+        book.recorder(session)(KeyRetired(actor=around.actor, subject=key.id, changes=changes))
+        return True
+
+
+def try_to_end(book: Book, phase: Phase, given_up: Sequence[str] = ()) -> bool:
+    """End the rotation, if no account holds the certificate of the key that has gone.
+
+    As try_to_retire says. False: some account has to be looked at first.
+    """
+    with book.entry() as (session, now):
+        hold_accounts_still(session)
+        if _left(session, book.rotation_id, given_up):
+            return False
         row = _row(session, book.rotation_id)
         row.phase, row.ended_at, row.open = phase, now, None
-        ended = {"outcome": phase.value, "not_confirmed": sorted(given_up)}
-        record(RotationEnded(actor=around.actor, subject=row.id, changes=ended))
+        changes = {"outcome": phase.value, "not_confirmed": sorted(given_up)}
+        event = RotationEnded(actor=book.around.actor, subject=row.id, changes=changes)
+        book.recorder(session)(event)
         return True
+
+
+def _left(session: Session, rotation_id: str, given_up: Sequence[str]) -> list[Account]:
+    return [
+        account
+        for account, progress in accounts_with_progress(session, rotation_id)
+        if progress.withdrawn_at is None and account.number not in given_up
+    ]
 
 
 def _made(session: Session, around: Surroundings, plan: Plan, now: datetime) -> SigningKey:

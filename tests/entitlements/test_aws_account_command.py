@@ -47,6 +47,7 @@ def test_registers_an_account_with_everything_that_is_said_of_it(command: Comman
             "provider_id": "SAMLSPX1",
             "profile": None,
             "access_role": role,
+            "probe_role": None,
             "provider_arn": f"arn:aws-cn:iam::{NUMBER}:saml-provider/Our.IdP-1",
         }
     ]

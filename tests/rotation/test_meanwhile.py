@@ -148,6 +148,28 @@ def test_an_old_key_that_is_stolen_meanwhile_ends_the_rotation_there(
         assert company.aws.held(each) == {company.active.fingerprint}
 
 
+def test_a_new_key_that_is_stolen_while_the_old_one_leaves_does_not_come_back(
+    company: RotatingCompany,
+) -> None:
+    company.rotate()
+    company.pass_time(hours=73)
+
+    def replace_stolen() -> None:
+        with company.database.writing() as session:
+            new = generate_key(session, company.settings, now=company.time)
+            stolen = find_key(session, company.active.id)
+            revoke_and_replace(session, stolen.id, new.id, company.time, "test", "stolen")
+        for each in (FIRST, SECOND):
+            company.register(each)
+
+    company.meanwhile[f"noted {FIRST.number}"] = replace_stolen
+    resume(company.around)
+    assert company.phase() is Phase.DONE
+    assert company.states == ["retired", "revoked", "active"]
+    for each in (FIRST, SECOND):
+        assert company.aws.held(each) == {company.active.fingerprint}
+
+
 def test_an_old_key_that_is_retired_by_hand_leaves_the_accounts_before_the_overlap_is_over(
     company: RotatingCompany,
 ) -> None:
@@ -244,3 +266,15 @@ def test_ten_published_keys_are_refused_before_anything_begins(company: Rotating
     assert len(company.keys) == 10
     assert len(company.trail) == before
     assert len(company.aws.held(FIRST)) == 1
+
+
+def test_a_certificate_that_came_back_by_hand_leaves_again(company: RotatingCompany) -> None:
+    company.rotate()
+    company.pass_time(hours=73)
+    company.kill_at(f"noted {FIRST.number}")
+    assert company.until_crash(lambda: resume(company.around))
+    company.register(FIRST)  # with the metadata of the moment, which still has both
+    assert len(company.aws.held(FIRST)) == 2
+    resume(company.around)
+    assert company.phase() is Phase.DONE
+    assert company.aws.held(FIRST) == {company.active.fingerprint}

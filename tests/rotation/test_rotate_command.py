@@ -62,6 +62,7 @@ def test_a_whole_rotation(rotating: Rotating) -> None:
         "rotation.turned",
         *["rotation.account_withdrawn"] * 3,
         "key.retired",
+        *["rotation.account_withdrawn"] * 3,  # the look after it
         "rotation.ended",
     ]
     assert "No rotation is under way" in rotating.refused("rotate", "--resume")

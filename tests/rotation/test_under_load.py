@@ -65,7 +65,7 @@ def test_a_rotation_and_one_that_is_killed_at_every_step(company: LoadCompany) -
             assert killed_at(boundary, "--resume", "--workers", "8") == -9, boundary
         load.wait_for(SIGN_INS)
         company.end_overlap()
-        for boundary in ("withdrawing", "answered", "noted", "done"):
+        for boundary in ("withdrawing", "answered", "noted", "retired", "done"):
             assert killed_at(boundary, "--resume", "--workers", "8") == -9, boundary
             load.wait_for(SIGN_INS // 4)
         assert "No rotation" in company.node.command("certs", "rotate", "--resume").stderr
