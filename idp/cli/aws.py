@@ -14,12 +14,8 @@ from idp.audit.events import AdminEvent
 from idp.audit.log import AuditLog
 from idp.aws.arn import PARTITIONS
 from idp.cli.acting import acting_admin, command_origin
-from idp.cli.aws_encryption import encryption
-from idp.cli.aws_register import register
-from idp.cli.aws_roles import aws_roles
-from idp.cli.aws_status import status
 from idp.cli.context import open_database
-from idp.cli.preflight import preflight
+from idp.cli.lazy_group import LazyGroup
 from idp.db.engine import Database
 from idp.entitlements.account import Account, Accounts, account_document, check_account
 from idp.entitlements.encryption import stored_encryption
@@ -36,7 +32,16 @@ class AccountRefused(IdpError):
     status = 409
 
 
-@click.group()
+_COMMANDS = {
+    "encryption": "aws_encryption:encryption",
+    "preflight": "preflight:preflight",
+    "register": "aws_register:register",
+    "roles": "aws_roles:aws_roles",
+    "status": "aws_status:status",
+}
+
+
+@click.group(cls=LazyGroup, lazy=_COMMANDS)
 def aws() -> None:
     """The AWS accounts that roles lie in, and our metadata in them.
 
@@ -46,13 +51,6 @@ def aws() -> None:
       idp aws register dev
       idp aws status
     """
-
-
-aws.add_command(register)
-aws.add_command(status)
-aws.add_command(aws_roles)
-aws.add_command(preflight)
-aws.add_command(encryption)
 
 
 @aws.group()

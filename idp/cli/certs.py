@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import click
 
-from idp.cli.certs_activate import activate
-from idp.cli.certs_encrypt import encrypt
-from idp.cli.certs_export import export
-from idp.cli.certs_list import list_keys, show
-from idp.cli.certs_make import generate, import_pair
-from idp.cli.certs_retire import retire
-from idp.cli.certs_revoke import revoke
-from idp.cli.certs_rotate import rotate
-from idp.cli.certs_status import status
+from idp.cli.lazy_group import LazyGroup
+
+_COMMANDS = {
+    "activate": "certs_activate:activate",
+    "encrypt": "certs_encrypt:encrypt",
+    "export": "certs_export:export",
+    "generate": "certs_make:generate",
+    "import": "certs_make:import_pair",
+    "list": "certs_list:list_keys",
+    "retire": "certs_retire:retire",
+    "revoke": "certs_revoke:revoke",
+    "rotate": "certs_rotate:rotate",
+    "show": "certs_list:show",
+    "status": "certs_status:status",
+}
 
 
-@click.group()
+@click.group(cls=LazyGroup, lazy=_COMMANDS)
 def certs() -> None:
     """Signing keys and their certificates.
 
@@ -31,16 +37,3 @@ def certs() -> None:
       idp certs export 3fa9 > idp.crt
       idp certs rotate         a new key, in every AWS account before it signs
     """
-
-
-certs.add_command(list_keys)
-certs.add_command(show)
-certs.add_command(generate)
-certs.add_command(import_pair)
-certs.add_command(export)
-certs.add_command(retire)
-certs.add_command(activate)
-certs.add_command(rotate)
-certs.add_command(encrypt)
-certs.add_command(revoke)
-certs.add_command(status)
