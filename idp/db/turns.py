@@ -72,8 +72,8 @@ class Turns:
     def begin_anew(self) -> None:
         """Forget whose turn it is: after a fork that is a thread of the parent."""
         self._threads = threading.Lock()
-        self._owner = 0
-        self._depth = 0
+        self._owner: int = 0
+        self._depth: int = 0
         self._waiter: _Waiter | None = None
 
     def _lock(self) -> None:
