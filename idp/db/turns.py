@@ -27,6 +27,10 @@ class Turns:
     has it may be stopped), they are enough: the writer goes on without.
     """
 
+    _owner: int
+    _depth: int
+    _waiter: _Waiter | None
+
     def __init__(self, database: Path, patience: float = PATIENCE) -> None:
         self._patience = patience
         self._path = database.with_name(database.name + "-turn")
@@ -72,9 +76,9 @@ class Turns:
     def begin_anew(self) -> None:
         """Forget whose turn it is: after a fork that is a thread of the parent."""
         self._threads = threading.Lock()
-        self._owner: int = 0
-        self._depth: int = 0
-        self._waiter: _Waiter | None = None
+        self._owner = 0
+        self._depth = 0
+        self._waiter = None
 
     def _lock(self) -> None:
         if self._unusable is not None:
