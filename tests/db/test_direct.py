@@ -184,7 +184,7 @@ def test_an_answer_that_breaks_off_is_sqlalchemys_error_too(sqlite: Database) ->
 
 def test_another_thread_may_take_the_last_one_while_all_are_closed(sqlite: Database) -> None:
     _read(sqlite)
-    taken = []
+    taken: list[Any] = []
 
     def step(frame: FrameType, _event: str, _argument: object) -> Any:
         """Just before the line that takes one, be the other thread."""
