@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm import Session
 
 from idp.audit.chain import extend
@@ -132,7 +133,10 @@ def _call(also: Also, session: Session) -> None:
 
 def _try_each_alone(problem: Exception) -> bool:
     """Not when the database itself is at fault: then each would fail, after a long wait."""
-    return not isinstance(problem, OperationalError | InterfaceError)
+    if isinstance(problem, _AlsoFailed):
+        reason = problem.reason
+        return not (isinstance(reason, DBAPIError) and reason.connection_invalidated)
+    return not isinstance(problem, OperationalError | InterfaceError | NoConnectionFree)
 
 
 _encode = json.JSONEncoder(sort_keys=True, check_circular=False).encode

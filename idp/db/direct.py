@@ -6,6 +6,8 @@ such a statement. Errors are SQLAlchemy's all the same, so that callers know one
 
 from __future__ import annotations
 
+import os
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
@@ -72,7 +74,9 @@ class Direct:
         self._begin = "BEGIN IMMEDIATE" if self._sqlite else "BEGIN"
         self._keep = keep
         self._idle: list[Any] = []
+        self._of_parent: list[Any] = []
         self.error: type[Exception] = engine.dialect.loaded_dbapi.Error
+        _all.add(self)
 
     def text(self, statement: Statement) -> str:
         """The statement as this database's driver takes it."""
@@ -80,8 +84,17 @@ class Direct:
 
     def rows(self, statement: Statement, parameters: Sequence[Any]) -> list[Row]:
         """Run one query, as a transaction of its own. Raises DBAPIError."""
-        connection, answer = self._first(self.text(statement), parameters)
-        found: list[Row] = answer.fetchall()
+        text = self.text(statement)
+        connection, answer = self._first(text, parameters)
+        try:
+            found: list[Row] = answer.fetchall()
+        except self.error as problem:
+            translated = self.translated(problem, text, connection)
+            connection.close()
+            raise translated from problem
+        except BaseException:
+            connection.close()
+            raise
         self._give_back(connection)
         return found
 
@@ -125,8 +138,21 @@ class Direct:
 
     def close(self) -> None:
         """Close the connections that are not in use."""
-        while self._idle:
-            self._idle.pop().close()
+        while True:
+            try:
+                connection = self._idle.pop()
+            except IndexError:  # another thread may have taken the last one
+                return
+            connection.close()
+
+    def begin_anew(self) -> None:
+        """Use no connection from before a fork: both processes would speak on it.
+
+        They are kept, unused: to close them would end them for the parent too.
+        """
+        self._of_parent += [*self._idle, self._engine.pool]
+        self._idle = []
+        self._engine.dispose(close=False)
 
     def _first(self, text: str, parameters: Sequence[Any]) -> tuple[Any, Any]:
         """A connection and its answer to the first statement.
@@ -138,20 +164,27 @@ class Direct:
             try:
                 return connection, connection.execute(text, parameters)
             except self.error as problem:
+                translated = self.translated(problem, text, connection)
                 lost = self._is_lost(problem, connection)
                 connection.close()
                 if kept and lost:
                     self.close()
                     continue
-                raise self.translated(problem, text, connection) from problem
+                raise translated from problem
+            except BaseException:
+                connection.close()
+                raise
 
     def _take(self) -> tuple[Any, bool]:
-        """A connection, and whether it was kept from before."""
+        """A connection, and whether it was kept from before. Raises DBAPIError."""
         try:
             return self._idle.pop(), True
         except IndexError:
             pass
-        pooled = self._engine.raw_connection()
+        try:
+            pooled = self._engine.raw_connection()
+        except self.error as problem:
+            raise self.translated(problem, "", None) from problem
         connection: Any = pooled.driver_connection
         pooled.detach()
         if not self._sqlite:
@@ -167,6 +200,17 @@ class Direct:
     def _is_lost(self, problem: Exception, connection: Any) -> bool:
         dialect: Any = self._engine.dialect
         return bool(dialect.is_disconnect(problem, connection, None))
+
+
+_all: weakref.WeakSet[Direct] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for each in _all:
+        each.begin_anew()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def utc(value: datetime | str) -> datetime:

@@ -6,6 +6,8 @@ import logging
 
 from flask import Flask, Response, g, make_response, render_template, url_for
 from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -38,6 +40,8 @@ def register(app: Flask) -> None:
     """Turn refusals and accidents into pages."""
     app.register_error_handler(IdpError, _refusal)
     app.register_error_handler(KeyUnusable, _key_refusal)
+    for down in (OperationalError, InterfaceError, NoConnectionFree):
+        app.register_error_handler(down, _database_down)
     app.register_error_handler(CSRFError, _stale_form)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _accident)
@@ -63,6 +67,19 @@ def _key_refusal(refusal: KeyUnusable) -> Response:
         refusal.status,
         _HEADINGS[refusal.status],
         "The signing key can't be used just now, so nobody can be sent to AWS.",
+        "Try again in a minute. The administrators find the reason in the log.",
+    )
+
+
+def _database_down(problem: SQLAlchemyError) -> Response:
+    """The page says nothing of where the database lies; the log does, without the statement."""
+    cause = problem.orig if isinstance(problem, DBAPIError) else problem
+    reason = " ".join(str(cause).split())
+    log.error("database unusable", extra={"reason": reason, "request_id": g.request_id})
+    return error_page(
+        503,
+        _HEADINGS[503],
+        "The database does not answer, so nobody can be signed in or sent to AWS.",
         "Try again in a minute. The administrators find the reason in the log.",
     )
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import linecache
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from types import FrameType
+from typing import Any
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError, SQLAlchemyError
 
-from idp.db.direct import Statement
+from idp.db.direct import Direct, Statement
 from idp.db.engine import Database
 from tests.servers.postgresql import PostgresServer
 
@@ -139,3 +142,64 @@ while (now := time.perf_counter()) - began < 1.5:
     longest = max(longest, time.perf_counter() - now)
 print(longest)
 """
+
+
+FORKED = """
+import os, sys
+from sqlalchemy import text
+from idp.db.direct import Statement
+from idp.db.engine import Database
+WHO = Statement("SELECT pg_backend_pid() WHERE ? = 1")
+def asked():
+    with database.reading() as session:
+        mine = session.execute(text("SELECT pg_backend_pid()")).scalar_one()
+        return {mine, database.direct.rows(WHO, (1,))[0][0]}
+database = Database(sys.argv[1])
+before = asked() | asked() | asked()
+assert asked() <= before  # they are kept
+child = os.fork()
+if child == 0:
+    os._exit(0 if not asked() & before else 1)
+status = os.waitpid(child, 0)[1]
+assert asked() <= before  # they live on
+database.close()
+raise SystemExit(os.waitstatus_to_exitcode(status))
+"""
+
+
+def test_a_forked_process_leaves_its_parents_connections_alone(postgres: PostgresServer) -> None:
+    command = [sys.executable, "-c", FORKED, postgres.url(postgres.copy_of("ready"))]
+    assert subprocess.run(command, timeout=60, check=False).returncode == 0
+
+
+def test_an_answer_that_breaks_off_is_sqlalchemys_error_too(sqlite: Database) -> None:
+    """SQLite finds out what a row holds when it is fetched."""
+    overflow = Statement("SELECT 1 UNION ALL SELECT abs(-9223372036854775808) WHERE 'x' = ?")
+    with pytest.raises(SQLAlchemyError) as refused:
+        sqlite.direct.rows(overflow, ("x",))
+    assert isinstance(refused.value, DBAPIError)
+    assert not refused.value.connection_invalidated
+    _read(sqlite)
+
+
+def test_another_thread_may_take_the_last_one_while_all_are_closed(sqlite: Database) -> None:
+    _read(sqlite)
+    taken: list[Any] = []
+
+    def step(frame: FrameType, _event: str, _argument: object) -> Any:
+        """Just before the line that takes one, be the other thread."""
+        if ".pop(" in linecache.getline(frame.f_code.co_filename, frame.f_lineno) and not taken:
+            taken.append(sqlite.direct._take()[0])
+        return step
+
+    def begin(frame: FrameType, _event: str, _argument: object) -> Any:
+        return step if frame.f_code is Direct.close.__code__ else None
+
+    before = sys.gettrace()
+    sys.settrace(begin)
+    try:
+        sqlite.direct.close()
+    finally:
+        sys.settrace(before)
+    assert len(taken) == 1
+    taken[0].close()

@@ -59,6 +59,12 @@ class PostgresServer:
         initdb = [str(self._programs / "initdb"), "-D", str(self._data), "-U", "idp"]
         options = ["-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
         subprocess.run([*as_user, *initdb, *options], check=True, capture_output=True)
+        self._as_user = as_user
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Start it, at first or once more, with what is in its databases."""
         settings = {
             "unix_socket_directories": "",
             "listen_addresses": "127.0.0.1",
@@ -69,12 +75,16 @@ class PostgresServer:
         command = [str(self._programs / "postgres"), "-D", str(self._data), "-p", str(self.port)]
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
-        self._log = (self._folder / "log").open("wb")
-        self._process = subprocess.Popen(
-            [*as_user, *command], stdout=self._log, stderr=subprocess.STDOUT
-        )
+        with (self._folder / "log").open("ab") as output:
+            self._process = subprocess.Popen(
+                [*self._as_user, *command], stdout=output, stderr=subprocess.STDOUT
+            )
         self._wait()
-        return self
+
+    def stop(self) -> None:
+        """Stop it and cut its connections off."""
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait(timeout=20)
 
     def __exit__(
         self,
@@ -82,9 +92,7 @@ class PostgresServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._process.send_signal(signal.SIGINT)
-        self._process.wait(timeout=20)
-        self._log.close()
+        self.stop()
         shutil.rmtree(self._folder)
 
     def url(self, name: str) -> str:
