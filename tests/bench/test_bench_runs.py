@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import require_program
-from tests.servers.postgresql import find_postgres
 
 pytestmark = pytest.mark.xdist_group("heavy")
 
@@ -28,8 +27,6 @@ ON_A_DATABASE = [
     "warm-8",
     "warm-32",
     "sign-in",
-    "scale-empty",
-    "scale-large",
 ]
 
 
@@ -38,15 +35,8 @@ def test_measures_everything_it_names(tmp_path: Path) -> None:
         require_program(program, program)
     require_program("slapd", "slapd", "/usr/sbin/slapd")
     names = {("", key) for key in ALONE} | {("sqlite", key) for key in ON_A_DATABASE}
-    check(tmp_path / "report.json", names, "--database", "sqlite")
-
-
-def test_measures_postgresql_as_well(tmp_path: Path) -> None:
-    require_program("wrk", "wrk")
-    if find_postgres() is None:
-        require_program("PostgreSQL", "postgres")
-    names = {("postgresql", key) for key in ON_A_DATABASE if key.startswith("warm")}
-    check(tmp_path / "report.json", names, "--database", "postgresql", "--only", "http")
+    sections = "raw,engine,http,sign-in,ldap,memory,start"
+    check(tmp_path / "report.json", names, "--database", "sqlite", "--only", sections)
 
 
 def check(report: Path, names: set[tuple[str, str]], *options: str) -> None:
@@ -84,7 +74,6 @@ def check(report: Path, names: set[tuple[str, str]], *options: str) -> None:
         ("warm-8", "p99, ms"),
         ("memory-loaded", "MB"),
         ("start", "s"),
-        ("scale-large", "of the smaller one"),
     ):
         held = [row["verdicts"] for (_, name), row in rows.items() if name == key]
         assert all(any(verdict["what"] == what for verdict in each) for each in held)
