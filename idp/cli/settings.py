@@ -100,7 +100,10 @@ def _heading(table: str) -> str:
 def _reference_lines() -> Iterator[Line]:
     """Every setting once, the settings of a list's tables too."""
     plain = Settings.model_construct()
-    yield from (line for line in _lines(plain) if "[" not in line.name)
+    lists = {name for name, field in Settings.model_fields.items() if _listed_section(field)}
+    for line in _lines(plain):
+        if line.name.partition("[")[0] not in lists:
+            yield line
     for name, field in Settings.model_fields.items():
         if section := _listed_section(field):
             for inner, inner_field in section.model_fields.items():
@@ -117,8 +120,11 @@ def _lines(found: BaseModel, table: str = "") -> Iterator[Line]:
             yield from _lines(getattr(found, name), f"{table}{name}.")
     for name, field in fields:
         if _listed_section(field):
-            for number, section in enumerate(getattr(found, name)):
+            sections = getattr(found, name)
+            for number, section in enumerate(sections):
                 yield from _lines(section, f"{table}{name}[{number}].")
+            if not sections:
+                yield _line(table + name, field, sections)
 
 
 def _is_section(field: FieldInfo) -> bool:

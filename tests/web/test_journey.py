@@ -451,5 +451,5 @@ def test_no_answer_without_an_audit_row(company: Company, sqlite: Database) -> N
     with company.parts.database.writing() as session:
         session.connection().exec_driver_sql("DROP TABLE audit_events")
     page = visitor.post("/aws", {"role": DEV_ADMIN, "csrf_token": token})
-    assert page.status_code == 500
+    assert page.status_code == 503
     assert "SAMLResponse" not in page.text
