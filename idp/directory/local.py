@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from idp.db.engine import Database
 from idp.db.models import LocalMembershipRow, LocalUserRow, PersonRow, SessionRow
 from idp.directory.characters import refused_in_value
-from idp.directory.interface import Authentication
+from idp.directory.interface import Authentication, MayTry, always
 from idp.directory.local_accounts import LocalAccount, account_from, read_accounts
 from idp.directory.passwords import Passwords, check_new_password
 from idp.directory.person import Person
@@ -60,8 +60,13 @@ class LocalDirectory:
         self._database = database
         self._passwords = passwords
 
-    def authenticate(self, username: str, password: str) -> Authentication:
-        """Check a password: exactly one Argon2 verification, whoever is asked for."""
+    def authenticate(
+        self, username: str, password: str, may_try: MayTry = always
+    ) -> Authentication:
+        """Check a password: exactly one Argon2 verification, whoever is asked for.
+
+        Everybody has one name here, so `may_try` has nothing to say.
+        """
         row = self._row(username)
         right = self._passwords.verify(row.password_hash if row else None, password)
         if row is None:

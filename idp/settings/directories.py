@@ -17,7 +17,11 @@ NestedGroups = Literal["token", "chain"]
 Preset = Literal["inetOrgPerson", "active_directory"]
 GroupSource = Literal["groupOfNames", "groupOfUniqueNames", "posixGroup", "memberOf"]
 
+DEEPEST_NESTING = 100
+MOST_GROUPS = 20_000
+
 _SERVER = re.compile(r"(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?", re.ASCII)
+_DOMAIN = re.compile(r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
 _REALM = re.compile(r"[^\s@\\/]{1,255}")
 _LDAP_ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9-]*(?:;[A-Za-z0-9-]+)*|\d+(?:\.\d+)+", re.ASCII)
@@ -42,6 +46,12 @@ def _directory_name(value: str) -> str:
 def _realm(value: str) -> str:
     if not _REALM.fullmatch(value):
         raise ValueError('should be like "corp.example" or "CORP"')
+    return value
+
+
+def _domain(value: str) -> str:
+    if not _DOMAIN.fullmatch(value):
+        raise ValueError('should be the name of a domain, like "corp.example"')
     return value
 
 
@@ -83,6 +93,10 @@ class DirectorySettings(Section):
     srv_record: str = Field(
         "", description="In place of servers: DNS SRV record, like _ldap._tcp.corp.example"
     )
+    srv_domains: tuple[Annotated[str, AfterValidator(_domain)], ...] = Field(
+        (),
+        description="Domains in which the servers of that record may lie; empty: the record's own.",
+    )
     tls: TlsMode = Field(
         "ldaps", description='"none" sends passwords in clear and has to be asked for by name.'
     )
@@ -123,10 +137,13 @@ class DirectorySettings(Section):
         description="Kinds of groups to look for, or memberOf to read that attribute.",
     )
     group_depth: int = Field(
-        20, ge=0, le=100, description="How deep groups may be nested; 0 takes direct ones alone."
+        20,
+        ge=0,
+        le=DEEPEST_NESTING,
+        description="Someone whose groups are nested deeper can't sign in; 0: direct ones alone.",
     )
     most_groups: int = Field(
-        2000, ge=1, le=20_000, description="Someone in more groups than this can't sign in."
+        2000, ge=1, le=MOST_GROUPS, description="Someone in more groups than this can't sign in."
     )
     nested_groups: NestedGroups = Field(
         "token", description="Active Directory: read tokenGroups, or ask by the rule in chain."
@@ -145,6 +162,17 @@ class DirectorySettings(Section):
         "", description="Page where people change their password; the sign-in page links it."
     )
 
+    @property
+    def unique_group_names(self) -> bool:
+        """Whether one group at most has a name.
+
+        So it is in our database and in one domain of Active Directory, not in LDAP, nor in a global
+        catalogue, which has many domains.
+        """
+        if self.kind == "active_directory":
+            return not self.global_catalogue
+        return self.kind == "local"
+
     @model_validator(mode="after")
     def _whole(self) -> DirectorySettings:
         if self.kind == "local":
@@ -154,6 +182,8 @@ class DirectorySettings(Section):
             raise ValueError(f"{self.name}: set either servers or srv_record")
         if not self.servers and not self.srv_record and not found_by_domain:
             raise ValueError(f"{self.name}: set either servers or srv_record")
+        if self.srv_domains and self.servers:
+            raise ValueError(f"{self.name}: srv_domains has no use with servers")
         if not self.base_dn and not self.user_base_dn:
             raise ValueError(f"{self.name}: set base_dn")
         if self.bind_password_file and self.bind_password_env:

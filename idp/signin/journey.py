@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from idp.directory.interface import Directory, DirectoryUnavailable
+from idp.directory.interface import Directory, DirectoryUnavailable, PersonUnavailable
 from idp.directory.passwords import BadPassword, prepared_password
 from idp.directory.person import Person
 from idp.directory.realms import Realms
@@ -15,7 +15,7 @@ from idp.directory.usernames import BadUsername, prepared_username
 from idp.errors import IdpError
 from idp.signin.browser import BrowserTokens
 from idp.signin.sessions import Sessions, SignedIn
-from idp.signin.throttle import Attempt, Throttle, TooManyAttempts, counted_name
+from idp.signin.throttle import Attempt, Throttle, TooManyAttempts
 
 LONGEST_TYPED_NAME = 256
 
@@ -158,16 +158,14 @@ def _ask(
             throttled = throttled or problem
             continue
         try:
-            answer = directory.authenticate(name, password)
+            answer = directory.authenticate(name, password, counting.may_try)
+        except PersonUnavailable as problem:
+            failed += counting.attempts
+            down = down or problem
+            continue
         except DirectoryUnavailable as problem:
             counting.take_back()
             down = down or problem
-            continue
-        try:
-            counting.count_also(answer.username)
-        except TooManyAttempts as problem:
-            failed += counting.attempts
-            throttled = throttled or problem
             continue
         if answer.person is not None:
             counting.succeeded()
@@ -180,7 +178,7 @@ def _ask(
     if throttled:
         return _Found(None, "", "throttled", throttled)
     if down:
-        return _Found(None, down.directory, "directory_unavailable", down)
+        return _Found(None, down.directory, down.word, down)
     return refusal
 
 
@@ -191,20 +189,24 @@ class _Counting:
         """Raises TooManyAttempts."""
         self._visit = visit
         self._directory = directory
+        self._bare = bare
         self.name = f"{directory}\\{bare}"
         self._browser_id = visit.browser_tokens.recognise(visit.browser, self.name)
         self.attempts = [self._reserve(self.name, network_too)]
 
-    def count_also(self, username: str) -> None:
-        """Count under the person's own name too, if another spelling of it was typed.
+    def may_try(self, directory_id: str) -> bool:
+        """Count under the identifier of the name's owner too, so that several names are no help.
 
-        The directory alone knows that an e-mail address is somebody's user name. It has seen the
-        password by then, but who has used up the limit is not told whether it was right. Raises
-        TooManyAttempts.
+        The directory alone knows that an e-mail address is somebody's. It asks before it looks at
+        the password; a no is told to nobody but the audit trail, or it would say that the name is
+        somebody's. For nobody ("") as much is written, so that it takes as long.
         """
-        own = f"{self._directory}\\{username}"
-        if username and counted_name(own) != counted_name(self.name):
-            self.attempts.append(self._reserve(own, network_too=False))
+        own = f"\0{directory_id}" if directory_id else f"{self._bare}\0"
+        try:
+            self.attempts.append(self._reserve(f"{self._directory}\\{own}", network_too=False))
+        except TooManyAttempts:
+            return False
+        return True
 
     def succeeded(self) -> None:
         for attempt in self.attempts:

@@ -136,8 +136,8 @@ def sign_in_with_ticket(
         raise TicketSignInRefused from None
     try:
         found = directory.authenticate_ticket(ticket)
-    except DirectoryUnavailable:
-        refuse(str(ticket), "directory_unavailable")
+    except DirectoryUnavailable as down:
+        refuse(str(ticket), down.word)
         raise
     if found.person is None:
         refuse(str(ticket), found.reason)

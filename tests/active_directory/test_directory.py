@@ -5,13 +5,15 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import ldap3
 import pytest
 
 from idp.directory.active_directory.directory import ActiveDirectory
-from idp.directory.interface import DirectoryUnavailable
+from idp.directory.interface import DirectoryUnavailable, PersonUnavailable
 from idp.directory.kerberos.ticket import Ticket
+from idp.directory.ldap.search import Entry
 from idp.directory.person import Person
 from tests.active_directory.conftest import Open
 from tests.active_directory.corp import (
@@ -106,6 +108,36 @@ def test_refusals_are_told_apart_for_the_audit_trail(
     assert (answer.person, answer.reason) == (None, reason)
 
 
+@pytest.mark.parametrize("name", ["dora.dent@corp.test", "nobody@corp.test"])
+def test_who_may_not_try_is_not_asked_for_a_password(
+    corp: ActiveDirectory, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """All names of an account lead to its identifier; the domain's lock-out sees no more binds."""
+    asked: list[str] = []
+    bound: list[str] = []
+    check = corp.client.check_password
+
+    def noted(dn: str, password: bytes, *more: Any) -> Any:
+        bound.append(dn)
+        return check(dn, password, *more)
+
+    monkeypatch.setattr(corp.client, "check_password", noted)
+
+    def never(directory_id: str) -> bool:
+        asked.append(directory_id)
+        return False
+
+    answer = corp.authenticate(name, PASSWORD, never)
+    assert answer.person is None
+    ddent = corp.find_by_name("ddent")
+    assert ddent
+    known = name.startswith("dora")
+    assert asked == [ddent.directory_id if known else ""]
+    assert answer.reason == ("throttled" if known else "unknown_user")
+    (dn,) = bound
+    assert dn != DORA.dn
+
+
 def test_an_account_is_locked_after_three_wrong_passwords(
     corp: ActiveDirectory, controller: Controller
 ) -> None:
@@ -168,14 +200,59 @@ def test_groups_that_contain_each_other_come_to_an_end(
         assert {one, other} <= {group.dn for group in person.groups}
 
 
+@pytest.mark.parametrize("way", ["token", "chain"])
 def test_a_group_outside_the_base_counts_by_its_sid_alone(
-    controller: Controller, open_corp: Open
+    controller: Controller, open_corp: Open, way: str
 ) -> None:
-    ann = signed_in(open_corp(controller, group_base_dn="OU=Groups,DC=corp,DC=test"), "ann")
+    """So that a rule that denies by SID holds, wherever the group lies."""
+    base = "OU=Groups,DC=corp,DC=test"
+    ann = signed_in(open_corp(controller, group_base_dn=base, nested_groups=way), "ann")
+    assert {"AWS-inner", "AWS-outer"} <= names(ann)
     assert "Domain Users" not in names(ann)
     outside = [group for group in ann.groups if group.dn is None]
     assert {group.name for group in outside} == {group.sid for group in outside}
     assert any(group.name.endswith("-513") for group in outside)
+
+
+@pytest.mark.parametrize("way", ["token", "chain"])
+def test_who_is_moved_half_way_does_not_come_without_groups(
+    controller: Controller, open_corp: Open, newcomer: Someone, way: str
+) -> None:
+    """Asked for by the DN that the entry had, "in chain" finds no group at all."""
+    corp = open_corp(controller, nested_groups=way)
+    with controller.administrator() as connection:
+        add_group(connection, f"moved {newcomer.account}", newcomer.dn)
+        entry, _ = corp._named(newcomer.account)
+        assert entry
+        connection.modify_dn(newcomer.dn, f"CN=Moved {newcomer.account}")
+    try:
+        with pytest.raises(PersonUnavailable, match="moved while it was read") as refusal:
+            corp._admitted(entry)
+        assert refusal.value.word == "entry_moved"
+        assert f"moved {newcomer.account}" in names(signed_in(corp, newcomer.account))
+    finally:
+        with controller.administrator() as connection:
+            connection.modify_dn(f"CN=Moved {newcomer.account},{PEOPLE}", newcomer.dn.split(",")[0])
+
+
+def test_a_chain_asked_by_a_dn_that_is_gone_is_no_answer(corp: ActiveDirectory) -> None:
+    gone = Entry(f"CN=Gone,{PEOPLE}", {"objectsid": (b"x",)})
+    reader = replace(corp._groups, way="chain")
+    with pytest.raises(PersonUnavailable):
+        corp.client.ask(lambda connection: reader._above(connection, gone))
+
+
+def test_whose_groups_are_too_many_is_in_no_preview(
+    controller: Controller, open_corp: Open
+) -> None:
+    corp = open_corp(controller, most_groups=4, user_base_dn=PEOPLE)
+    found = {person.username for person in corp.people()}
+    assert "target" in found
+    assert "ann" not in found
+    seen = corp.see("ann")
+    assert seen
+    assert (seen.disabled, seen.reason) == (True, "too_many_groups")
+    assert {"AWS-inner", "AWS-outer"} <= {each.group.name for each in seen.groups}
 
 
 def test_too_many_groups_are_no_groups(controller: Controller, open_corp: Open) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 
 from idp.db.engine import Database
-from idp.directory.interface import Authentication
+from idp.directory.interface import Authentication, MayTry, always
 from idp.directory.local import LocalDirectory
 from idp.directory.passwords import Passwords
 from idp.directory.person import Person
@@ -21,7 +21,9 @@ class NamedDirectory:
 
     name: str
 
-    def authenticate(self, username: str, password: str) -> Authentication:
+    def authenticate(
+        self, username: str, password: str, may_try: MayTry = always
+    ) -> Authentication:
         raise AssertionError
 
     def find(self, directory_id: str) -> Person | None:

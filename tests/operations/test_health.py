@@ -12,7 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
-from idp.directory.interface import Authentication, DirectoryUnavailable
+from idp.directory.interface import Authentication, DirectoryUnavailable, MayTry, always
 from idp.directory.person import Person
 from idp.telemetry.readiness import KEPT_SECONDS, Readiness
 from tests.company import Company, make_company
@@ -42,7 +42,9 @@ class AwayDirectory:
 
     name: str = "ldap"
 
-    def authenticate(self, username: str, password: str) -> Authentication:
+    def authenticate(
+        self, username: str, password: str, may_try: MayTry = always
+    ) -> Authentication:
         raise DirectoryUnavailable(self.name, "ldap1.corp.example refused the connection")
 
     def find(self, directory_id: str) -> Person | None:

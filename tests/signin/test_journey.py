@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from idp.directory.interface import Authentication, DirectoryUnavailable
+from idp.directory.interface import Authentication, DirectoryUnavailable, MayTry, always
 from idp.directory.local import LocalDirectory
 from idp.directory.person import Person
 from idp.errors import IdpError
@@ -26,7 +26,9 @@ class DownDirectory:
     name: str = "corp"
     asked: int = 0
 
-    def authenticate(self, username: str, password: str) -> Authentication:
+    def authenticate(
+        self, username: str, password: str, may_try: MayTry = always
+    ) -> Authentication:
         self.asked += 1
         raise DirectoryUnavailable(self.name, "no server answers")
 

@@ -12,7 +12,7 @@ from sqlalchemy import event, func, select, update
 
 from idp.db.engine import Database
 from idp.db.models import PersonRow, SessionRow
-from idp.directory.interface import Authentication, DirectoryUnavailable
+from idp.directory.interface import Authentication, DirectoryUnavailable, MayTry, always
 from idp.directory.person import Group, Person
 from idp.settings import SessionSettings
 from idp.signin.sessions import Sessions, SignedIn
@@ -31,7 +31,9 @@ class Shelf:
         self.people = {person.directory_id: person for person in people}
         self.up = True
 
-    def authenticate(self, username: str, password: str) -> Authentication:
+    def authenticate(
+        self, username: str, password: str, may_try: MayTry = always
+    ) -> Authentication:
         return Authentication(None, "unknown_user")
 
     def find(self, directory_id: str) -> Person | None:

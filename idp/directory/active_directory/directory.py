@@ -19,7 +19,13 @@ from idp.directory.active_directory.names import (
 )
 from idp.directory.active_directory.normal import completed
 from idp.directory.active_directory.refusals import reason_of
-from idp.directory.interface import Authentication, DirectoryUnavailable
+from idp.directory.interface import (
+    Authentication,
+    DirectoryUnavailable,
+    MayTry,
+    PersonUnavailable,
+    always,
+)
 from idp.directory.kerberos.ticket import Ticket
 from idp.directory.ldap.attributes import UnusableEntry, attribute_map
 from idp.directory.ldap.check import check_chain
@@ -68,7 +74,9 @@ class ActiveDirectory:
             settings.nested_groups, settings.group_base_dn, settings.most_groups
         )
 
-    def authenticate(self, username: str, password: str) -> Authentication:
+    def authenticate(
+        self, username: str, password: str, may_try: MayTry = always
+    ) -> Authentication:
         """Find the one entry of a name, then sign on to a controller with its DN.
 
         The entry's own state counts besides the controller's yes: it may have been read from a
@@ -79,17 +87,18 @@ class ActiveDirectory:
             return Authentication(None, "wrong_password")
         began = time.monotonic()
         entry, reason = self._named(username)
+        if not may_try(self._identity(entry)) and entry:
+            entry, reason = None, "throttled"
         if entry is None:
             # Nobody is asked for, with a password of nobody's: the time is what counts.
             nobody = f"CN={secrets.token_hex(12)},{self._base}"
             self.client.check_password(nobody, secrets.token_hex(12).encode())
             self._even.unknown(time.monotonic() - began)
             return Authentication(None, reason)
-        own_name = entry.text("sAMAccountName") or ""
         refusal = self._refusal(self.client.check_password(entry.dn, secret))
         if refusal:
             self._even.known(time.monotonic() - began)
-            return Authentication(None, refusal, own_name)
+            return Authentication(None, refusal)
         return self._admitted(entry)
 
     def authenticate_ticket(self, ticket: Ticket) -> Authentication:
@@ -123,6 +132,7 @@ class ActiveDirectory:
         """Everyone who may sign in now, in constant memory. Raises DirectoryUnavailable.
 
         Their groups are asked for one by one, as a sign-in does, since no other way says the same.
+        Whose groups can't all be known is left out, with a line in the log, as they can't sign in.
         """
 
         def read(connection: Connection) -> Iterator[Entry]:
@@ -133,7 +143,11 @@ class ActiveDirectory:
             )
 
         for entry in self.client.stream(read):
-            person = self._admitted(entry).person
+            try:
+                person = self._admitted(entry).person
+            except PersonUnavailable as problem:
+                self._log("the groups of somebody can't be known", dn=entry.dn, reason=problem.word)
+                continue
             if person is not None:
                 yield person
 
@@ -145,12 +159,12 @@ class ActiveDirectory:
         entry, _ = self._named(username)
         if entry is None:
             return None
-        found = self._memberships(entry, with_paths=True)
+        found = self._memberships(entry, self._groups.unlimited(), with_paths=True)
         person = self._person(entry, found)
         if person is None:
             return None
         groups = tuple(SeenGroup(each.group, each.path) for each in found)
-        reason = account.refusal(entry.values, self._now())
+        reason = account.refusal(entry.values, self._now()) or self._groups.excess(found)
         return Seen(person, bool(reason), groups, entry.dn, reason)
 
     def check(self) -> Iterator[CheckedStep]:
@@ -191,17 +205,27 @@ class ActiveDirectory:
 
     def _admitted(self, entry: Entry) -> Authentication:
         """The person of an entry, with all groups, unless the account may not be used now."""
-        own_name = entry.text("sAMAccountName") or ""
         reason = account.refusal(entry.values, self._now())
         if reason:
-            return Authentication(None, reason, own_name)
-        person = self._person(entry, self._memberships(entry))
-        return Authentication(person, "" if person else "unusable_entry", own_name)
+            return Authentication(None, reason)
+        person = self._person(entry, self._memberships(entry, self._groups))
+        return Authentication(person, "" if person else "unusable_entry")
 
-    def _memberships(self, entry: Entry, *, with_paths: bool = False) -> list[Membership]:
+    def _memberships(
+        self, entry: Entry, groups: GroupReader, *, with_paths: bool = False
+    ) -> list[Membership]:
         return self.client.ask(
-            lambda connection: self._groups.memberships(connection, entry, with_paths=with_paths)
+            lambda connection: groups.memberships(connection, entry, with_paths=with_paths)
         )
+
+    def _identity(self, entry: Entry | None) -> str:
+        """What never changes of an entry: its DN if it has nothing better; "" for nobody."""
+        if entry is None:
+            return ""
+        try:
+            return self._map.directory_id(entry)
+        except UnusableEntry:
+            return entry.dn
 
     def _person(self, entry: Entry, memberships: Sequence[Membership]) -> Person | None:
         try:

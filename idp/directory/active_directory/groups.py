@@ -14,23 +14,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from idp.directory.active_directory.identifiers import BadIdentifier, sid_text
 from idp.directory.active_directory.names import escaped_bytes, escaped_text
 from idp.directory.characters import refused_in_label
 from idp.directory.ldap.connection import Connection
 from idp.directory.ldap.failure import Refused
-from idp.directory.ldap.names import dn_key
+from idp.directory.ldap.names import dn_key, is_below
 from idp.directory.ldap.search import Entry, TooManyEntries, find, read
-from idp.directory.ldap.tree import FoundGroup, Membership, TooManyGroups, walk
+from idp.directory.ldap.tree import EntryMoved, FoundGroup, Membership, TooManyGroups, walk
 from idp.directory.person import Group
-from idp.settings.directories import NestedGroups
+from idp.settings.directories import MOST_GROUPS, NestedGroups
 
 GROUP_ATTRIBUTES = ("sAMAccountName", "objectSid", "memberOf")
 _IN_CHAIN = "1.2.840.113556.1.4.1941"  # LDAP_MATCHING_RULE_IN_CHAIN, [MS-ADTS] 3.1.1.3.4.4.3
 _IS_GROUP = "(objectCategory=group)"
-_OF_A_PERSON = ("objectSid", "primaryGroupID", "memberOf")
+_OF_A_PERSON = ("objectSid", "primaryGroupID")
 _INSUFFICIENT_ACCESS_RIGHTS = 50
 _SIDS_AT_ONCE = 100
 _DOMAIN = re.compile(r"(?:^|,)(DC=[^,]+(?:,DC=[^,]+)*)$", re.IGNORECASE)
@@ -63,11 +63,13 @@ class GroupReader:
         """All groups of an entry, sorted by name; the way of each only if it is asked for.
 
         A group that lies outside `base` is named by its SID. Raises GroupsUnreadable,
-        TooManyGroups, Refused, ServerFailed.
+        GroupsNotWhole, Refused, ServerFailed.
         """
         by_token = self.way == "token"
-        wanted = (*_OF_A_PERSON, "tokenGroups") if by_token else _OF_A_PERSON
-        whole = read(connection, person.dn, wanted) or person
+        wanted = [*_OF_A_PERSON, *["tokenGroups"] * by_token, *["memberOf"] * with_paths]
+        whole = read(connection, person.dn, wanted)
+        if whole is None or person.raw("objectSid") not in (None, whole.raw("objectSid")):
+            raise EntryMoved
         find_all = self._by_token if by_token else self._in_chain
         try:
             found = find_all(connection, whole)
@@ -79,6 +81,14 @@ class GroupReader:
         if with_paths:
             return _paths(whole, found, self.most)
         return [Membership(each, (), 0) for each in found]
+
+    def unlimited(self) -> GroupReader:
+        """The same as far as any setting lets it go: for looking, not for signing in."""
+        return replace(self, most=MOST_GROUPS)
+
+    def excess(self, found: Sequence[Membership]) -> str:
+        """The audit row's word for why somebody with these groups can't sign in; "" if they can."""
+        return TooManyGroups.word if len(found) > self.most else ""
 
     def _by_token(self, connection: Connection, person: Entry) -> list[FoundGroup]:
         """Everybody has at least a primary group, so that none at all means no right to read.
@@ -99,26 +109,43 @@ class GroupReader:
         return [named.get(sid_text(sid)) or _outside(sid) for sid in sids]
 
     def _in_chain(self, connection: Connection, person: Entry) -> list[FoundGroup]:
-        primaries = self._with(connection, _primary_sid(person))
-        found = self._above(connection, person.dn) + primaries
+        primaries = self._with(connection, _primary_sid(person), self._domain(person))
+        found = self._above(connection, person) + primaries
         for primary in primaries:
-            found += self._above(connection, primary.entry.dn)
+            found += self._above(connection, primary.entry)
         distinct = list({each.group.sid: each for each in found}.values())
         if len(distinct) > self.most:
             raise TooManyGroups
         return distinct
 
-    def _above(self, connection: Connection, dn: str) -> list[FoundGroup]:
-        return self._find(connection, f"(member:{_IN_CHAIN}:={escaped_text(dn)})")
+    def _above(self, connection: Connection, member: Entry) -> list[FoundGroup]:
+        """The groups above an entry, asked for by its DN. Raises EntryMoved if that was another."""
+        condition = f"(member:{_IN_CHAIN}:={escaped_text(member.dn)})"
+        found = self._find(connection, condition, self._domain(member))
+        now = read(connection, member.dn, ["objectSid"])
+        if now is None or now.raw("objectSid") != member.raw("objectSid"):
+            raise EntryMoved
+        return found
 
-    def _with(self, connection: Connection, sids: Iterable[bytes]) -> list[FoundGroup]:
+    def _domain(self, entry: Entry) -> str:
+        """Where "in chain" looks: all of the entry's domain, for the SIDs of what lies outside."""
+        domain = domain_of(entry.dn)
+        return domain if domain and is_below(self.base, domain) else self.base
+
+    def _with(
+        self, connection: Connection, sids: Iterable[bytes], root: str = ""
+    ) -> list[FoundGroup]:
         choices = "".join(f"(objectSid={escaped_bytes(sid)})" for sid in sids)
-        return self._find(connection, f"(|{choices})") if choices else []
+        return self._find(connection, f"(|{choices})", root) if choices else []
 
-    def _find(self, connection: Connection, condition: str) -> list[FoundGroup]:
+    def _find(self, connection: Connection, condition: str, root: str = "") -> list[FoundGroup]:
         condition = f"(&{_IS_GROUP}{condition})"
-        entries = find(connection, self.base, condition, GROUP_ATTRIBUTES, most=self.most)
-        return [FoundGroup(group, entry) for entry in entries if (group := group_of(entry))]
+        entries = find(connection, root or self.base, condition, GROUP_ATTRIBUTES, most=self.most)
+        return [FoundGroup(self._group(entry), entry) for entry in entries]
+
+    def _group(self, entry: Entry) -> Group:
+        group = group_of(entry)
+        return group if is_below(entry.dn, self.base) else Group(group.sid or "", None, group.sid)
 
 
 def _paths(person: Entry, found: Sequence[FoundGroup], most: int) -> list[Membership]:
@@ -154,8 +181,8 @@ def domain_of(dn: str) -> str:
     return found[1] if found else ""
 
 
-def group_of(entry: Entry) -> Group | None:
-    """The group of an entry that holds GROUP_ATTRIBUTES.
+def group_of(entry: Entry) -> Group:
+    """The group of an entry that holds GROUP_ATTRIBUTES. Raises GroupsUnreadable.
 
     It is named by sAMAccountName, which is unique in its domain. A common name is unique only
     beside its neighbours, so that somebody who may add groups elsewhere could choose it. A name
@@ -163,7 +190,7 @@ def group_of(entry: Entry) -> Group | None:
     """
     name, raw = entry.text("sAMAccountName"), entry.raw("objectSid")
     if raw is None:
-        return None
+        raise GroupsUnreadable(f"the searching account may not read objectSid of {entry.dn}")
     sid = sid_text(raw)
     return Group(name if name and not refused_in_label(name) else sid, entry.dn, sid)
 

@@ -14,8 +14,8 @@ from idp.directory.ldap.discovery import Discovery
 from idp.directory.ldap.endpoint import Endpoint
 from idp.directory.ldap.failure import Refused, ServerFailed, Step
 from idp.directory.ldap.groups import MEMBER_OF
-from idp.directory.ldap.search import Entry, TooManyEntries, find, read
-from idp.directory.ldap.tree import Membership
+from idp.directory.ldap.search import REFERRAL, Entry, TooManyEntries, find, read
+from idp.directory.ldap.tree import GroupsNotWhole, Membership
 from idp.directory.seen import CheckedStep
 
 _TO_CONNECT = (Step.RESOLVE, Step.CONNECT, Step.TLS)
@@ -28,6 +28,13 @@ _ADVICE_FOR_TLS = (
     ("CA file", "Make it a PEM file that the identity provider can read."),
     ("no answer", "Something listens, but does not speak TLS: check the port and tls."),
     ("", "Check the port and tls: ldaps is usually at 636, starttls at 389."),
+)
+_ADVICE_FOR_OTHER_DOMAINS = (
+    "If they are yours, name their domains in srv_domains. If not, somebody answers in place of "
+    "your name service."
+)
+_ADVICE_FOR_REFERRALS = (
+    "Set group_base_dn to a place that lies on this server as a whole: referrals are not followed."
 )
 _ADVICE = {
     Step.RESOLVE: "Check the name in servers, and the name service of this machine.",
@@ -53,7 +60,7 @@ class ReadsGroups(Protocol):
     def memberships(
         self, connection: Connection, person: Entry, username: str
     ) -> Sequence[Membership]:
-        """The groups of an entry. Raises TooManyGroups, Refused, ServerFailed."""
+        """The groups of an entry. Raises GroupsNotWhole, Refused, ServerFailed."""
         ...
 
 
@@ -70,11 +77,15 @@ def check_chain(
             return
     listed = client.listed()
     if settings.srv_record:
+        refused = client.listed.refused if isinstance(client.listed, Discovery) else ""
         found = isinstance(client.listed, Discovery) and client.listed.problem
         good = bool(listed)
         message = f"{settings.srv_record} names {', '.join(map(str, listed))}" if good else found
         advice = "" if good else "Check srv_record, and the name service of this machine."
-        yield CheckedStep("", "discover", good, str(message), advice)
+        if good or not refused:
+            yield CheckedStep("", "discover", good, str(message), advice)
+        if refused:
+            yield CheckedStep("", "discover", False, refused, _ADVICE_FOR_OTHER_DOMAINS)
     for endpoint in listed:
         yield from _check_server(client, endpoint, attributes, base, groups)
 
@@ -140,7 +151,16 @@ def _check_groups(
     if read(connection, groups.base, ["1.1"]) is None:
         message = f"there is no entry {groups.base}, or the account may not see it"
         return CheckedStep(server, "groups", False, message, "Check group_base_dn.")
-    memberships = groups.memberships(connection, person, name)
+    try:
+        memberships = groups.memberships(connection, person, name)
+    except GroupsNotWhole as problem:
+        message = f"{name} can't sign in: {problem.reason}"
+        advice = f"See all of them: idp directory show {name}"
+        return CheckedStep(server, "groups", False, message, advice)
+    except Refused as refused:
+        if refused.code != REFERRAL:
+            raise
+        return CheckedStep(server, "groups", False, str(refused), _ADVICE_FOR_REFERRALS)
     if memberships:
         message = f"{name} is in {len(memberships)}, one is {memberships[0].group.name}"
         return CheckedStep(server, "groups", True, message)

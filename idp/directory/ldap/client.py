@@ -6,17 +6,18 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from idp.directory.interface import DirectoryUnavailable
+from idp.directory.interface import DirectoryUnavailable, PersonUnavailable
 from idp.directory.ldap import password_policy
 from idp.directory.ldap.bind_password import BindPasswordUnusable, read_bind_password
-from idp.directory.ldap.connection import Answer, Connection, Control, Transport
+from idp.directory.ldap.connection import Answer, Connection, Control, Transport, says_sick
 from idp.directory.ldap.discovery import Discovery
 from idp.directory.ldap.endpoint import Endpoint
 from idp.directory.ldap.failure import NoServer, Refused, ServerFailed, Step
 from idp.directory.ldap.password_policy import policy_error
 from idp.directory.ldap.pool import ServicePool
+from idp.directory.ldap.search import read
 from idp.directory.ldap.servers import Servers
-from idp.directory.ldap.tree import TooManyGroups
+from idp.directory.ldap.tree import GroupsNotWhole
 from idp.settings.directories import DirectorySettings
 
 log = logging.getLogger("idp.directory")
@@ -54,12 +55,19 @@ class Client:
     def check_password(self, dn: str, password: bytes, controls: Sequence[Control] = ()) -> Answer:
         """What a server says to a bind as `dn`, on a connection of its own that is closed then.
 
-        Raises DirectoryUnavailable.
+        A server that fails at this bind may do so for this entry alone, so another one is asked
+        and only our own account says whether that one is left out. Raises DirectoryUnavailable.
         """
 
         def bind(endpoint: Endpoint) -> Answer:
             with Connection(endpoint, self.transport) as connection:
-                return connection.bind(dn, password, controls)
+                try:
+                    answer = connection.bind(dn, password, controls)
+                except ServerFailed as failure:
+                    failure.doubtful = True
+                    raise
+                connection.require_healthy(Step.BIND, answer)
+                return answer
 
         return self._or_unavailable(lambda: self.servers.attempt(bind))
 
@@ -103,7 +111,9 @@ class Client:
             try:
                 secret = read_bind_password(self.settings)
             except BindPasswordUnusable as problem:
-                raise ServerFailed(connection.endpoint, Step.BIND, str(problem)) from None
+                raise ServerFailed(
+                    connection.endpoint, Step.BIND, str(problem), refused=True
+                ) from None
             answer = connection.bind(
                 self.settings.bind_dn, secret, [(password_policy.CONTROL, False, None)]
             )
@@ -113,35 +123,59 @@ class Client:
             said = policy or answer.message
             reason = f"refused to {who}: {answer.description} ({answer.code})"
             reason += f": {said}" if said else ""
-            raise ServerFailed(connection.endpoint, Step.BIND, reason)
+            raise ServerFailed(
+                connection.endpoint, Step.BIND, reason, refused=not says_sick(answer)
+            )
 
     def _probe(self, endpoint: Endpoint) -> None:
-        self.open_service(endpoint).close()
+        """Do what a sign-in does first: bind, and search where people are."""
+        with self.open_service(endpoint) as connection:
+            try:
+                read(connection, self.settings.user_base_dn or self.settings.base_dn, ["1.1"])
+            except Refused:
+                return  # it answers: what it says is another matter
 
     def _or_unavailable(self, work: Callable[[], T]) -> T:
         try:
             return work()
-        except (NoServer, Refused, TooManyGroups) as problem:
+        except GroupsNotWhole as problem:
+            log.error(
+                "the groups of somebody can't be known",
+                extra={"directory": self.settings.name, "reason": problem.word},
+            )
+            raise PersonUnavailable(self.settings.name, problem.reason, problem.word) from None
+        except (NoServer, Refused) as problem:
             raise self._unavailable(problem) from None
 
     def _unavailable(self, problem: Exception) -> DirectoryUnavailable:
-        if isinstance(problem, NoServer):
+        of_one = isinstance(problem, NoServer) and self._fails_for_one(problem)
+        if isinstance(problem, NoServer) and not of_one:
             reason, detail = str(problem), str(problem.last or "")
-        elif isinstance(problem, TooManyGroups):
-            reason = "it names more groups than are allowed"
-            detail = f"more than {self.settings.most_groups} groups"
         else:
-            reason, detail = "it gave no usable answer", str(problem)
+            last = problem.last if isinstance(problem, NoServer) else None
+            reason, detail = "it gave no usable answer", str(last or problem)
         log.error(
             "a directory can't be asked",
             extra={"directory": self.settings.name, "reason": reason, "detail": detail},
         )
+        if of_one:
+            return PersonUnavailable(self.settings.name, reason, "no_usable_answer")
         return DirectoryUnavailable(self.settings.name, reason)
+
+    def _fails_for_one(self, problem: NoServer) -> bool:
+        """Whether there are servers that work, for anybody but the one who was asked for."""
+        doubtful = problem.last is not None and problem.last.doubtful
+        return doubtful and bool(self.servers.usable())
 
 
 def listed_servers(settings: DirectorySettings) -> Callable[[], Sequence[Endpoint]]:
     """A function that gives the servers which the settings name, or DNS."""
     if settings.srv_record:
-        return Discovery(settings.srv_record, settings.tls, seconds=settings.timeout_seconds)
+        return Discovery(
+            settings.srv_record,
+            settings.tls,
+            domains=settings.srv_domains,
+            seconds=settings.timeout_seconds,
+        )
     endpoints = [Endpoint.parse(text, settings.tls) for text in settings.servers]
     return lambda: endpoints

@@ -64,6 +64,7 @@ class Connection:
         """Connect and, unless told otherwise, check who is there. Raises ServerFailed."""
         self.endpoint = endpoint
         self.seconds = transport.seconds
+        self.references: tuple[str, ...] = ()
         context = _context(endpoint, transport) if transport.tls != "none" else None
         self._socket = sockets.connect(endpoint, transport.seconds)
         self._inner = _adopt(endpoint, self._socket)
@@ -122,12 +123,19 @@ class Connection:
         return self._bind(())
 
     def search(self, seconds: float | None = None, **options: Any) -> list[dict[str, Any]]:
-        """The entries that ldap3's search gives, without continuation references; `result` after.
+        """The entries that ldap3's search gives; `result` and `references` hold the rest after.
 
-        Raises ServerFailed.
+        `references` are the addresses of other servers, where what lies there would have to be
+        asked for. Nobody follows them. Raises ServerFailed.
         """
         self._socket.allow(seconds or self.seconds)
         found = self._call(Step.SEARCH, self._inner.search, **options)
+        self.references = tuple(
+            str(address)
+            for each in found
+            if each.get("type") == "searchResRef"
+            for address in each.get("uri") or ("?",)
+        )
         return [each for each in found if each.get("type") == "searchResEntry"]
 
     def result(self) -> Answer:
@@ -152,9 +160,12 @@ class Connection:
         return cookie if isinstance(cookie, bytes) else b""
 
     def require_healthy(self, step: Step, answer: Answer) -> None:
-        """Raise ServerFailed if the answer says that the server can't work now."""
-        if answer.code in _CODES_OF_A_SICK_SERVER:
-            raise ServerFailed(self.endpoint, step, _words(answer))
+        """Raise ServerFailed if the answer says that the server can't work now.
+
+        It is a doubtful one: servers also say so of a single entry that they can't cope with.
+        """
+        if says_sick(answer):
+            raise ServerFailed(self.endpoint, step, _words(answer), doubtful=True)
 
     def close(self) -> None:
         """Say good-bye if that can be done, and close. Never raises."""
@@ -169,9 +180,7 @@ class Connection:
 
     def _bind(self, controls: Sequence[Control]) -> Answer:
         self._call(Step.BIND, self._inner.bind, read_server_info=False, controls=list(controls))
-        answer = self.result()
-        self.require_healthy(Step.BIND, answer)
-        return answer
+        return self.result()
 
     def _call(
         self, step: Step, operation: Any, *arguments: Any, **options: Any
@@ -206,6 +215,11 @@ class Connection:
         return ServerFailed(self.endpoint, step, f"{type(problem).__name__}")
 
 
+def says_sick(answer: Answer) -> bool:
+    """Whether the answer says that the server can't work now."""
+    return answer.code in _CODES_OF_A_SICK_SERVER
+
+
 def required(answer: Answer) -> None:
     """Raise Refused unless `answer` is success."""
     if answer.code:
@@ -221,6 +235,7 @@ def _adopt(endpoint: Endpoint, opened: BoundedSocket) -> ldap3.Connection:
         ldap3.Server(endpoint.host, endpoint.port, get_info=ldap3.NONE),
         client_strategy=ldap3.SAFE_SYNC,
         auto_referrals=False,
+        auto_range=False,  # the rest of a long list could be missing without a word
         check_names=False,
         raise_exceptions=False,
         return_empty_attributes=False,

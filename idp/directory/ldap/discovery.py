@@ -1,4 +1,10 @@
-"""Finding servers by DNS SRV records (RFC 2782)."""
+"""Finding servers by DNS SRV records (RFC 2782), and by no more than the records are worth.
+
+DNS is not protected: whoever can answer in its place could name a host of his own, which holds a
+good certificate for its own name. So the name that a certificate has to show may come from DNS only
+as far as the settings bound it: it has to lie in a domain that they name (RFC 4513 section 3.1.3,
+RFC 6125 section 6.2.1).
+"""
 
 from __future__ import annotations
 
@@ -9,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 
 import dns.exception
+import dns.name
 import dns.rdatatype
 import dns.resolver
 
@@ -26,7 +33,8 @@ _TLS_PORTS = {389: 636, 3268: 3269}
 class Discovery:
     """The servers behind one SRV record, as fresh as the record's TTL says.
 
-    While DNS does not answer, the servers last seen stay in use.
+    Servers that lie in none of `domains` are left out; without any it is the domain that was asked
+    for. While DNS does not answer, the servers last seen stay in use.
     """
 
     def __init__(
@@ -34,6 +42,7 @@ class Discovery:
         record: str,
         tls: TlsMode,
         *,
+        domains: Sequence[str] = (),
         resolver: dns.resolver.Resolver | None = None,
         seconds: float = 2.0,
         clock: Callable[[], float] = time.monotonic,
@@ -41,6 +50,7 @@ class Discovery:
     ) -> None:
         self._record = record
         self._tls = tls
+        self._domains = tuple(domains) or (domain_of(record),)
         self._resolver = resolver
         self._seconds = seconds
         self._clock = clock
@@ -49,11 +59,13 @@ class Discovery:
         self._found: list[Endpoint] = []
         self._until = -1.0
         self.problem = ""
+        self.refused = ""
 
     def __call__(self) -> Sequence[Endpoint]:
         """The servers in the order in which to try them; none if they could never be found.
 
-        `problem` says afterwards why the last look-up failed, "" if it did not.
+        `problem` says afterwards why the last look-up failed, "" if it did not; `refused` which
+        servers were left out.
         """
         with self._lock:
             if self._clock() >= self._until:
@@ -71,10 +83,12 @@ class Discovery:
             log.error("directory servers can't be looked up", extra={"reason": self.problem})
             self._until = self._clock() + _RETRY
             return
+        inside = [each for each in answer if self._is_ours(each.target)]
         records = [
-            (each.priority, each.weight, str(each.target).rstrip("."), each.port) for each in answer
+            (each.priority, each.weight, str(each.target).rstrip("."), each.port) for each in inside
         ]
         self.problem = ""
+        self._refuse({str(each.target).rstrip(".") for each in answer if each not in inside})
         self._found = [
             Endpoint(host, self._port(port))
             for host, port in _ordered(records, self._chance)
@@ -82,11 +96,38 @@ class Discovery:
         ]
         if not self._found:
             self.problem = f"the SRV record {self._record} names no server"
+            self.problem += " that may be asked" if self.refused else ""
         ttl = float(answer.rrset.ttl) if answer.rrset else _SHORTEST
         self._until = self._clock() + min(max(ttl, _SHORTEST), _LONGEST)
 
+    def _is_ours(self, target: dns.name.Name) -> bool:
+        return target == dns.name.root or any(
+            target.is_subdomain(dns.name.from_text(domain)) for domain in self._domains
+        )
+
+    def _refuse(self, hosts: set[str]) -> None:
+        self.refused = ""
+        if hosts:
+            self.refused = (
+                f"{self._record} names {', '.join(sorted(hosts))}, which is not in "
+                f"{' or '.join(self._domains)} (srv_domains)"
+            )
+            log.error(
+                "directory servers of other domains are refused", extra={"reason": self.refused}
+            )
+
     def _port(self, port: int) -> int:
         return _TLS_PORTS.get(port, port) if self._tls == "ldaps" else port
+
+
+def domain_of(record: str) -> str:
+    """The domain that a record's name asks for: what follows its last part with an underscore.
+
+    It is corp.example for _ldap._tcp.corp.example, and for _ldap._tcp.dc._msdcs.corp.example.
+    """
+    labels = record.rstrip(".").split(".")
+    services = [at for at, label in enumerate(labels) if label.startswith("_")]
+    return ".".join(labels[services[-1] + 1 :] if services else labels)
 
 
 def _ordered(

@@ -20,16 +20,28 @@ class Step(StrEnum):
 class ServerFailed(Exception):
     """One server did not do its part; another one may.
 
-    `timed_out` says that it was silent, `step` how far we got. `reason` holds no secret: it is
-    for the log and for `idp directory check`.
+    `timed_out` says that it was silent, `step` how far we got. `refused` says that it let our own
+    account not in, `doubtful` that it may have failed for what was asked alone: for one person's
+    entry or password. `reason` holds no secret: it is for the log and for `idp directory check`.
     """
 
-    def __init__(self, endpoint: Endpoint, step: Step, reason: str, timed_out: bool = False):
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        step: Step,
+        reason: str,
+        timed_out: bool = False,
+        *,
+        refused: bool = False,
+        doubtful: bool = False,
+    ) -> None:
         super().__init__(f"{endpoint}: {step}: {reason}")
         self.endpoint = endpoint
         self.step = step
         self.reason = reason
         self.timed_out = timed_out
+        self.refused = refused
+        self.doubtful = doubtful
 
 
 class NoServer(Exception):

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from idp.directory.ldap.attributes import group_of
 from idp.directory.ldap.connection import Connection
 from idp.directory.ldap.names import dn_key, is_below
 from idp.directory.ldap.search import Entry, all_of, any_of, equals, pages, read
-from idp.directory.ldap.tree import FoundGroup, Membership, walk
-from idp.settings.directories import GroupSource
+from idp.directory.ldap.tree import (
+    EntryMoved,
+    FoundGroup,
+    GroupsTooDeep,
+    Membership,
+    TooManyGroups,
+    walk,
+)
+from idp.settings.directories import DEEPEST_NESTING, MOST_GROUPS, GroupSource
+
+log = logging.getLogger("idp.directory")
 
 MEMBER_OF = "memberOf"
 POSIX_GROUP = "posixGroup"
@@ -20,20 +30,24 @@ MEMBER_ATTRIBUTES = {"groupOfNames": "member", "groupOfUniqueNames": "uniqueMemb
 
 @dataclass(frozen=True, slots=True)
 class GroupReader:
-    """Reads memberships. `base` bounds where groups may lie: one elsewhere counts for nothing."""
+    """Reads memberships. `base` bounds where groups may lie: one elsewhere counts for nothing.
+
+    `id` is the attribute that tells whether an entry is still the same.
+    """
 
     base: str
     sources: tuple[GroupSource, ...]
     depth: int
     most: int
     page_size: int
+    id: str = "entryUUID"
 
     def memberships(
         self, connection: Connection, person: Entry, username: str, *, with_paths: bool = False
     ) -> list[Membership]:
         """All groups of a person, direct ones first.
 
-        Raises TooManyGroups, Refused, ServerFailed: what is not known in full is not known.
+        Raises GroupsNotWhole, Refused, ServerFailed: what is not known in full is not known.
         """
         known: dict[str, FoundGroup | None] = {}
         direct = list(self._of(connection, [person.dn], known, [person]))
@@ -44,7 +58,23 @@ class GroupReader:
             return self._of(connection, [entry.dn for entry in entries], known, entries)
 
         batch = 1 if with_paths else 50
-        return walk(direct, parents_of, depth=self.depth, most=self.most, batch=batch)
+        found = walk(direct, parents_of, depth=self.depth, most=self.most, batch=batch)
+        # Groups were asked for by the DN. If that was not the entry's any more, they said nothing.
+        now = read(connection, person.dn, [self.id])
+        if now is None or now.raw(self.id) != person.raw(self.id):
+            raise EntryMoved
+        return found
+
+    def unlimited(self) -> GroupReader:
+        """The same as far as any setting lets it go: for looking, not for signing in."""
+        return replace(self, most=MOST_GROUPS, depth=DEEPEST_NESTING if self.depth else 0)
+
+    def excess(self, found: Sequence[Membership]) -> str:
+        """The audit row's word for why somebody with these groups can't sign in; "" if they can."""
+        if len(found) > self.most:
+            return TooManyGroups.word
+        too_deep = self.depth and any(each.depth > self.depth for each in found)
+        return GroupsTooDeep.word if too_deep else ""
 
     def _of(
         self,
@@ -81,7 +111,7 @@ class GroupReader:
         return self._search(connection, filter_)
 
     def _search(self, connection: Connection, filter_: str) -> Iterable[FoundGroup]:
-        found = pages(connection, self.base, filter_, ["cn"], page_size=self.page_size)
+        found = pages(connection, self.base, filter_, ["cn"], page_size=self.page_size, whole=True)
         return [FoundGroup(group_of(entry), entry) for entry in found]
 
     def _read(self, connection: Connection, dn: str) -> FoundGroup | None:
@@ -89,4 +119,7 @@ class GroupReader:
         if not is_below(dn, self.base):
             return None
         entry = read(connection, dn, ["cn", MEMBER_OF])
-        return FoundGroup(group_of(entry), entry) if entry else None
+        if entry is None:
+            log.warning("a group that memberOf names can't be read", extra={"group": dn})
+            return None
+        return FoundGroup(group_of(entry), entry)

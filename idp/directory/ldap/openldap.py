@@ -6,7 +6,7 @@ import logging
 import secrets
 from collections.abc import Iterator
 
-from idp.directory.interface import Authentication, DirectoryUnavailable
+from idp.directory.interface import Authentication, DirectoryUnavailable, MayTry, always
 from idp.directory.ldap import password_policy
 from idp.directory.ldap.attributes import UnusableEntry, attribute_map
 from idp.directory.ldap.check import check_chain
@@ -16,7 +16,7 @@ from idp.directory.ldap.failure import Refused
 from idp.directory.ldap.groups import MEMBER_OF, GroupReader
 from idp.directory.ldap.search import Entry, TooManyEntries, all_of, any_of, equals, find
 from idp.directory.ldap.snapshot import people_with_groups
-from idp.directory.ldap.tree import Membership
+from idp.directory.ldap.tree import GroupsNotWhole, Membership
 from idp.directory.passwords import BadPassword, prepared_password
 from idp.directory.person import Person
 from idp.directory.realms import unqualified
@@ -53,20 +53,25 @@ class LdapDirectory:
             depth=settings.group_depth,
             most=settings.most_groups,
             page_size=settings.page_size,
+            id=self._map.id,
         )
         self._nobody = f"cn=nobody-{secrets.token_hex(8)},{self._base}"
 
-    def authenticate(self, username: str, password: str) -> Authentication:
+    def authenticate(
+        self, username: str, password: str, may_try: MayTry = always
+    ) -> Authentication:
         """Search for the one entry of that name, and bind as it.
 
-        A name that nobody has, or more than one, costs a bind as well, as an entry that is not
-        there. Raises DirectoryUnavailable.
+        A name that nobody has, or more than one, or whose owner may not try now, costs a bind as
+        well, as an entry that is not there. Raises DirectoryUnavailable.
         """
         try:
             secret = prepared_password(password)
         except BadPassword:
             return Authentication(None, "wrong_password")
         entry, reason = self._entry_named(username)
+        if not may_try(self._identity(entry)) and entry:
+            entry, reason = None, "throttled"
         answer = self.client.check_password(
             entry.dn if entry else self._nobody, secret, [(password_policy.CONTROL, False, None)]
         )
@@ -74,12 +79,11 @@ class LdapDirectory:
             return Authentication(None, reason)
         try:
             refusal = password_policy.refusal_reason(answer)
-            own_name = self._map.user_name(entry)
             if refusal:
-                return Authentication(None, refusal, own_name)
+                return Authentication(None, refusal)
             if _is_disabled(entry):
-                return Authentication(None, "disabled", own_name)
-            return Authentication(self._person(entry), "", own_name)
+                return Authentication(None, "disabled")
+            return Authentication(self._person(entry))
         except UnusableEntry as problem:
             self._log("an entry can't be a person", dn=entry.dn, reason=str(problem))
             return Authentication(None, "unusable_entry")
@@ -113,8 +117,9 @@ class LdapDirectory:
     def people(self) -> Iterator[Person]:
         """Everyone enabled, in constant memory: groups wait in a temporary file.
 
-        Entries that can't be people are left out, with a line in the log. Raises
-        DirectoryUnavailable, also in the middle.
+        Entries that can't be people, and people whose groups can't all be known, are left out, with
+        a line in the log: they can't sign in either. Raises DirectoryUnavailable, also in the
+        middle.
         """
         return self.client.stream(self._people)
 
@@ -132,10 +137,11 @@ class LdapDirectory:
         except UnusableEntry as problem:
             self._log("an entry can't be a person", dn=entry.dn, reason=str(problem))
             return None
-        found = self._memberships(entry, with_paths=True)
+        found = self._memberships(entry, self._groups.unlimited(), with_paths=True)
         person = self._map.person(entry, self.name, [each.group for each in found])
         groups = tuple(SeenGroup(each.group, each.path) for each in found)
-        return Seen(person, _is_disabled(entry), groups, entry.dn)
+        reason = "disabled" if _is_disabled(entry) else self._groups.excess(found)
+        return Seen(person, bool(reason), groups, entry.dn, reason)
 
     def check(self) -> Iterator[CheckedStep]:
         """Walk the whole chain to each server, up to the first step that fails."""
@@ -153,22 +159,36 @@ class LdapDirectory:
         ):
             if _is_disabled(entry):
                 continue
+            if isinstance(groups, GroupsNotWhole):
+                self._log("the groups of somebody can't be known", dn=entry.dn, reason=groups.word)
+                continue
             try:
                 yield self._map.person(entry, self.name, groups)
             except UnusableEntry as problem:
                 self._log("an entry can't be a person", dn=entry.dn, reason=str(problem))
 
     def _person(self, entry: Entry) -> Person:
-        groups = [each.group for each in self._memberships(entry)]
+        groups = [each.group for each in self._memberships(entry, self._groups)]
         return self._map.person(entry, self.name, groups)
 
-    def _memberships(self, entry: Entry, *, with_paths: bool = False) -> list[Membership]:
+    def _memberships(
+        self, entry: Entry, groups: GroupReader, *, with_paths: bool = False
+    ) -> list[Membership]:
         username = self._map.user_name(entry)
         return self.client.ask(
-            lambda connection: self._groups.memberships(
+            lambda connection: groups.memberships(
                 connection, entry, username, with_paths=with_paths
             )
         )
+
+    def _identity(self, entry: Entry | None) -> str:
+        """What never changes of an entry: its DN if it has nothing better; "" for nobody."""
+        if entry is None:
+            return ""
+        try:
+            return self._map.directory_id(entry)
+        except UnusableEntry:
+            return entry.dn
 
     def _entry_named(self, username: str) -> tuple[Entry | None, str]:
         """The entry that a typed name belongs to, or None and the word for the audit row."""

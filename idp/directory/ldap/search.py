@@ -16,6 +16,7 @@ from idp.directory.ldap.failure import Refused, Step
 Scope = Literal["base", "one", "subtree"]
 
 SIZE_LIMIT_EXCEEDED = 4
+REFERRAL = 10
 NO_SUCH_OBJECT = 32
 ANYTHING = "(objectClass=*)"
 
@@ -116,11 +117,13 @@ def pages(
     page_size: int,
     scope: Scope = "subtree",
     seconds: float | None = None,
+    whole: bool = False,
 ) -> Iterator[Entry]:
     """All entries that match, however many, one page in memory at a time (RFC 2696).
 
-    `seconds` is the time for each page. Raises Refused as soon as a page is not whole; whoever
-    asked has to throw away what came before. Raises ServerFailed.
+    `seconds` is the time for each page. With `whole` a part of the tree that lies on another
+    server is an error too. Raises Refused as soon as a page is not whole; whoever asked has to
+    throw away what came before. Raises ServerFailed.
     """
     wanted = list(attributes)
     allowed = seconds or connection.seconds
@@ -141,6 +144,9 @@ def pages(
             return
         connection.require_healthy(Step.SEARCH, answer)
         required(answer)
+        if whole and connection.references:
+            elsewhere = f"a part below {base} lies at {connection.references[0]}"
+            raise Refused(REFERRAL, "referral", elsewhere)
         cookie = connection.page_cookie()
         yield from map(_entry, found)
         if not cookie:
@@ -159,6 +165,9 @@ def read(connection: Connection, dn: str, attributes: Iterable[str]) -> Entry | 
 
 
 def _entry(found: dict[str, Any]) -> Entry:
+    cut = next((name for name in found["raw_attributes"] if ";range=" in str(name).lower()), None)
+    if cut is not None:  # as Active Directory gives long lists: a part of them
+        raise Refused(SIZE_LIMIT_EXCEEDED, "a part of the values", f"{cut} of {found['dn']}")
     values = {
         str(name).lower(): tuple(
             value if isinstance(value, bytes) else bytes(value) for value in given

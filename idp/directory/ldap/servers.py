@@ -10,16 +10,18 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from idp.directory.ldap.endpoint import Endpoint
-from idp.directory.ldap.failure import NoServer, ServerFailed, Step
+from idp.directory.ldap.failure import NoServer, ServerFailed
 
 log = logging.getLogger("idp.directory")
 
 T = TypeVar("T")
 
-# Seconds until a server that failed is tried again, the first time, the second time and so on.
-_DELAYS = (0.5, 1.0, 2.0, 4.0, 5.0)
+# Seconds until a server that failed is tried again, the first time, the second time and so on. The
+# first is at once: one slow answer does not make a server one that can't be asked.
+_DELAYS = (0.0, 0.5, 1.0, 2.0, 4.0, 5.0)
 # A refused service account is not tried so often: that could lock it.
 _DELAY_AFTER_REFUSED_BIND = 30.0
+_BELIEVED_FOR = 5.0  # seconds that a server found well is not asked for the same doubt again
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class Servers:
         self._delays = delays
         self._lock = threading.Lock()
         self._down: dict[Endpoint, Down] = {}
+        self._asked_at: dict[Endpoint, float] = {}
         self._prober: threading.Thread | None = None
         self._closed = threading.Event()
 
@@ -68,7 +71,8 @@ class Servers:
             try:
                 return work(endpoint)
             except ServerFailed as failure:
-                self.failed(failure)
+                if not self._fails_for_one(failure):
+                    self.failed(failure)
                 last = failure
         raise NoServer("none of its servers can be used", last or self._any_failure())
 
@@ -110,12 +114,45 @@ class Servers:
         """Stop trying servers."""
         self._closed.set()
 
+    def _fails_for_one(self, failure: ServerFailed) -> bool:
+        """Whether a server that failed is well, as far as our own account can see.
+
+        Without this, whoever can make the server choke on his own entry could take the directory
+        from everybody. A silent server is not asked, for that would cost the time-out twice: it is
+        left out, and tried at once in the background.
+        """
+        if not failure.doubtful or failure.timed_out:
+            return False
+        now = time.monotonic()
+        with self._lock:
+            asked_at = self._asked_at.get(failure.endpoint)
+            ask = asked_at is None or now - asked_at >= _BELIEVED_FOR
+            if ask:
+                self._asked_at[failure.endpoint] = now
+        try:
+            if ask:
+                self._probe(failure.endpoint)
+        except ServerFailed:
+            with self._lock:
+                self._asked_at.pop(failure.endpoint, None)
+            return False
+        log.warning(
+            "a directory server failed for one person alone",
+            extra={
+                "directory": self._directory,
+                "server": str(failure.endpoint),
+                "step": str(failure.step),
+                "reason": failure.reason,
+            },
+        )
+        return True
+
     def _note(self, failure: ServerFailed) -> None:
         now = time.monotonic()
         before = self._down.get(failure.endpoint)
         failures = before.failures + 1 if before else 1
         delay = self._delays[min(failures, len(self._delays)) - 1]
-        if failure.step is Step.BIND and not failure.timed_out:
+        if failure.refused:
             delay = max(delay, _DELAY_AFTER_REFUSED_BIND)
         since = before.since if before else now
         self._down[failure.endpoint] = Down(failure, since, now + delay, failures)

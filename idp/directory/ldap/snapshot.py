@@ -11,7 +11,7 @@ from idp.directory.ldap.connection import Connection
 from idp.directory.ldap.groups import MEMBER_ATTRIBUTES, MEMBER_OF, POSIX_GROUP, GroupReader
 from idp.directory.ldap.names import dn_key, is_below
 from idp.directory.ldap.search import Entry, any_of, pages
-from idp.directory.ldap.tree import TooManyGroups
+from idp.directory.ldap.tree import GroupsNotWhole, GroupsTooDeep, TooManyGroups
 from idp.directory.person import Group
 
 _SECONDS = 60.0  # for a page; nobody waits at a form, and groups may have 100,000 members
@@ -25,11 +25,11 @@ def people_with_groups(
     wanted: Sequence[str],
     username_attribute: str,
     groups: GroupReader,
-) -> Iterator[tuple[Entry, list[Group]]]:
-    """Each entry with all its groups, direct and inherited.
+) -> Iterator[tuple[Entry, list[Group] | GroupsNotWhole]]:
+    """Each entry with all its groups, direct and inherited, or with why they can't be known.
 
     First all groups are read, a page at a time, into a temporary SQLite file that vanishes with
-    the last answer; then the people. Raises TooManyGroups, Refused, ServerFailed.
+    the last answer; then the people. Raises Refused, ServerFailed.
     """
     with _MembershipFile(groups.depth, groups.most) as memberships:
         memberships.fill(connection, groups)
@@ -41,7 +41,11 @@ def people_with_groups(
                 keys += [_uid(uid) for uid in entry.texts(username_attribute)[:1]]
                 keys += [_gid(number) for number in entry.texts("gidNumber")[:1]]
             named = entry.texts(MEMBER_OF) if MEMBER_OF in groups.sources else ()
-            yield entry, memberships.of(keys, named)
+            try:
+                of_entry: list[Group] | GroupsNotWhole = memberships.of(keys, named)
+            except GroupsNotWhole as problem:
+                of_entry = problem
+            yield entry, of_entry
 
 
 class _MembershipFile:
@@ -80,17 +84,23 @@ class _MembershipFile:
             attributes,
             page_size=min(_GROUPS_AT_ONCE, groups.page_size),
             seconds=_SECONDS,
+            whole=True,
         ):
             self._add(entry, groups)
         self._file.execute("COMMIT")
 
     def of(self, keys: Sequence[str], named: Sequence[str]) -> list[Group]:
-        """The groups of who has these keys, or names these groups itself, with all above."""
+        """The groups of who has these keys, or names these groups itself, with all above.
+
+        Raises GroupsNotWhole, as a sign-in does.
+        """
         found: dict[int, None] = {}
         level = [group for key in keys for group in self._above(key)]
         level += [group for dn in named for group in self._known(dn)]
-        for _ in range(self._depth + 1):
+        for above in range(self._depth + 2 if self._depth else 1):
             fresh = [group for group in dict.fromkeys(level) if group not in found]
+            if fresh and above > self._depth:
+                raise GroupsTooDeep
             found.update(dict.fromkeys(fresh))
             if len(found) > self._most:
                 raise TooManyGroups

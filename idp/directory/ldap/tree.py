@@ -10,8 +10,36 @@ from idp.directory.ldap.search import Entry
 from idp.directory.person import Group
 
 
-class TooManyGroups(Exception):
-    """Someone is in more groups than the settings allow; some of them say nothing, so none do."""
+class GroupsNotWhole(Exception):
+    """Not all groups of somebody can be known.
+
+    With some of them alone a rule that denies could be missed, so none of them count. `reason` is
+    for people, `word` for the audit row.
+    """
+
+    reason: str
+    word: str
+
+
+class TooManyGroups(GroupsNotWhole):
+    """Someone is in more groups than most_groups allows."""
+
+    reason = "it names more groups than are allowed"
+    word = "too_many_groups"
+
+
+class GroupsTooDeep(GroupsNotWhole):
+    """Someone's groups are nested deeper than group_depth allows."""
+
+    reason = "its groups are nested deeper than is allowed"
+    word = "groups_too_deep"
+
+
+class EntryMoved(GroupsNotWhole):
+    """Someone's entry was renamed, moved or removed while its groups were looked for."""
+
+    reason = "an entry was moved while it was read"
+    word = "entry_moved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +80,12 @@ def walk(
 
     `parents_of` gives the groups that any of the given ones is a member of. With `batch` 1 it is
     asked for one at a time, which is slower and is what tells paths; else paths are not known and
-    empty. Raises TooManyGroups.
+    empty. With `depth` 0 nothing is asked, and the direct ones are all; else it is the deepest
+    nesting that may be there. Raises TooManyGroups, GroupsTooDeep.
     """
     found: dict[str, Membership] = {}
     level = _new(found, (Membership(each, (), 0) for each in direct), most)
-    for above in range(1, depth + 1):
+    for above in range(1, depth + 2 if depth else 1):
         following: list[Membership] = []
         for start in range(0, len(level), batch):
             chunk = level[start : start + batch]
@@ -65,6 +94,8 @@ def walk(
             following += _new(found, (Membership(each, path, above) for each in parents), most)
         if not following:
             break
+        if above > depth:
+            raise GroupsTooDeep
         level = following
     return list(found.values())
 

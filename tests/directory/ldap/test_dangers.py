@@ -23,6 +23,7 @@ from tests.conftest import require_program
 from tests.directory.ldap.conftest import MakeDirectory, open_files
 from tests.servers.ldap_certificates import Authority
 from tests.servers.slapd import (
+    GROUPS,
     PASSWORD,
     PEOPLE,
     SERVICE_DN,
@@ -119,8 +120,10 @@ def test_referrals_are_not_followed(slapd: Slapd, make: MakeDirectory) -> None:
                 classes = ["referral", "extensibleObject"]
                 admin.add(dn, classes, {"ou": unit, "ref": address})
         try:
-            # Continuation references among the answers count for nothing.
-            assert make().authenticate("ann", PASSWORD).person
+            # People on another server are nobody; groups there would be groups that are missing.
+            assert make(group_base_dn=GROUPS).authenticate("ann", PASSWORD).person
+            with pytest.raises(DirectoryUnavailable):
+                make().authenticate("ann", PASSWORD)
             # A base that is elsewhere is no answer.
             elsewhere = make(user_base_dn=f"ou=people,{moved}")
             with pytest.raises(DirectoryUnavailable):

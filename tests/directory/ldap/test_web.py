@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 
 from idp.audit.reading import Search, newest
+from idp.db.models import SignInFailureRow
 from tests.company import PASSWORD as LOCAL_PASSWORD
 from tests.company import Company, make_company
 from tests.directory.ldap.conftest import settings_for
@@ -103,8 +105,24 @@ def test_every_spelling_of_a_name_fills_one_counter(company_with: MakeCompany) -
     spellings = ["dora", "DORA@corp.example", "CORP\\dora", "dean", "Dora@CORP"]
     for name in spellings:
         assert company.visitor().sign_in(name, "wrong").status_code == 401
-    for name in spellings:
-        assert company.visitor().sign_in(name, PASSWORD).status_code == 429
+    # What is told is that of a name that nobody has, or a name would be known for somebody's.
+    for name in ("dean", "dora"):
+        assert company.visitor().sign_in(name, PASSWORD).status_code == 401
+        assert _last_reason(company) == "throttled"
+    assert company.visitor().sign_in("CORP\\dora", PASSWORD).status_code == 429
+    assert company.visitor().sign_in("nobody", PASSWORD).status_code == 401
+
+
+@pytest.mark.parametrize("name", ["dora", "nobody"])
+def test_a_name_of_somebody_and_one_of_nobody_are_slowed_down_the_same(
+    company_with: MakeCompany, name: str
+) -> None:
+    company = company_with()
+    codes = [company.visitor().sign_in(name, "wrong").status_code for _ in range(6)]
+    assert codes == [401] * 5 + [429]
+    with company.parts.database.reading() as session:
+        rows = session.scalar(select(func.count()).select_from(SignInFailureRow))
+    assert rows == 5 * (3 + 2 + 2), "of the local directory, of the typed name and of its owner"
 
 
 def test_a_password_of_ones_own_buys_no_guesses_at_a_namesake(company_with: MakeCompany) -> None:
