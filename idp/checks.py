@@ -15,6 +15,7 @@ from idp.directory.configured import local_directory
 from idp.directory.kerberos.acceptor import require_library
 from idp.directory.kerberos.keytab import require_service
 from idp.directory.ldap.bind_password import BindPasswordUnusable, read_bind_password
+from idp.entitlements.directory_scope import by_name_alone
 from idp.entitlements.store import Entitlements
 from idp.entitlements.template import Template
 from idp.errors import IdpError
@@ -282,6 +283,20 @@ def _entitlements(settings: Settings, database: Database) -> Iterator[Finding]:
         )
     else:
         yield Finding(Severity.GOOD, "role rules", f"{len(ruleset.rules)} in force.")
+        ambiguous = {each.name for each in settings.directories if not each.unique_group_names}
+        loose = [
+            rule.name
+            for rule in (compiled.rule for compiled in ruleset.rules)
+            if by_name_alone(rule) and (rule.directory in ambiguous or not rule.directory)
+        ]
+        if ambiguous and loose:
+            yield Finding(
+                Severity.WARNING,
+                "role rules",
+                f"{', '.join(loose[:5])}{' and others' * (len(loose) > 5)}: whoever can create a "
+                "group of that name anywhere in the directory is let in.",
+                "Write group_base or group_dns into these rules, and apply the file again.",
+            )
     if not any(each.kind == "local" for each in settings.directories):
         return
     if next(local_directory(settings, database).people(), None) is None:

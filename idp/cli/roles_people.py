@@ -41,8 +41,13 @@ class BadPeopleFile(IdpError):
 
 
 def configured_directories(settings: Settings) -> dict[str, DirectoryKind]:
-    """The directories by name, as rules may name them."""
-    return {each.name: each.kind for each in settings.directories}
+    """The directories by name, as rules may name them.
+
+    A global catalogue counts as LDAP: groups of one name may be several.
+    """
+    return {
+        each.name: each.kind if each.unique_group_names else "ldap" for each in settings.directories
+    }
 
 
 def everyone(context: click.Context, database: Database, file: Path | None) -> Iterator[Person]:

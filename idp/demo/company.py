@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from importlib.resources import files
 
@@ -12,6 +13,7 @@ from idp.demo.people import PEOPLE
 from idp.directory.configured import local_directory
 from idp.directory.local import LocalDirectory
 from idp.entitlements.account import Accounts
+from idp.entitlements.rule import RoleRule
 from idp.entitlements.rules_file import parse_rules
 from idp.entitlements.store import apply_rules, save_account, stored_accounts, stored_rules
 from idp.keys.store import all_keys, generate_key
@@ -36,11 +38,19 @@ def prepare_company(settings: Settings, now: datetime) -> None:
                 rules = files("idp.demo").joinpath("roles.toml").read_bytes()
                 directory = settings.directories[0].name.encode()
                 rules = rules.replace(b'directory = "local"', b'directory = "%s"' % directory)
-                apply_rules(session, parse_rules(rules, Accounts(ACCOUNTS)))
+                parsed = parse_rules(rules, Accounts(ACCOUNTS))
+                apply_rules(session, [_held(rule, settings) for rule in parsed])
         if any(each.kind == "local" for each in settings.directories):
             _add_people(local_directory(settings, database), now)
     finally:
         database.close()
+
+
+def _held(rule: RoleRule, settings: Settings) -> RoleRule:
+    """The rule held to the place of the groups, as `idp roles apply` would ask for in LDAP."""
+    base = settings.directories[0].group_base_dn
+    by_name = rule.groups or rule.group_pattern
+    return replace(rule, group_base=(base,)) if base and by_name else rule
 
 
 def _add_people(directory: LocalDirectory, now: datetime) -> None:

@@ -106,6 +106,7 @@ class DemoSlapd:
             "bind_dn": SERVICE_DN,
             "bind_password_file": str(self.password_file),
             "base_dn": SUFFIX,
+            "group_base_dn": f"ou=groups,{SUFFIX}",
             "attributes": {"cost_center": COST_CENTER},
         }
 

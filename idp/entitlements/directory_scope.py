@@ -21,8 +21,9 @@ def held_to_a_directory(
 
     A rule that gives roles by user, group or attribute is for one directory. With one configured
     it is that one, and stays so when another one is added; with several the rule has to say it.
-    In a directory where others may create groups, a pattern has to say below which DN. A rule
-    that denies needs none of this: without a directory it denies in all of them.
+    In a directory where others may create groups, a pattern has to say below which DN, and so has
+    a group's name where names are not unique, as in LDAP. A rule that denies needs none of this:
+    without a directory it denies in all of them.
     """
     known = set(directories or ())
     if rule.directory and directories is not None and rule.directory not in known:
@@ -42,7 +43,27 @@ def held_to_a_directory(
             f"Write directory = one of {', '.join(sorted(known))}.",
         )
     _check_pattern(rule, directories or {}, problems)
+    _check_names(rule, directories or {}, problems)
     return rule
+
+
+def by_name_alone(rule: RoleRule) -> bool:
+    """Whether the rule gives something to groups of a name, wherever they lie."""
+    exact = rule.group_base or rule.group_dns or rule.group_sids
+    return rule.effect == "allow" and bool(rule.groups) and not exact
+
+
+def _check_names(
+    rule: RoleRule, directories: Mapping[str, DirectoryKind], problems: Problems
+) -> None:
+    """In LDAP many groups may share a name; in Active Directory one of a domain has it."""
+    if by_name_alone(rule) and directories.get(rule.directory) == "ldap":
+        problems.add(
+            "group_base",
+            "Whoever can create a group of that name anywhere in the directory would be let in.",
+            'Write group_base = "ou=groups,dc=example,dc=com", where only your administrators '
+            "create groups; or group_dns in place of groups.",
+        )
 
 
 def _check_pattern(

@@ -10,6 +10,8 @@ from idp.entitlements.facts import Circumstances
 from idp.entitlements.ruleset import RuleSet
 
 MOST_ROLES = 4_000  # of all people together
+LONGEST_PERSON = 20_000  # characters of all that a directory says of somebody
+_CHARACTERS_OF_A_ROLE = 500  # what a longer person costs of the room for roles
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,8 @@ class RememberedGrants:
 
     Both are compared by identity: new rules are a new RuleSet, and a person whose directory says
     anything else is a new Person. So nothing here can outlive a change of either. Circumstances
-    are compared by value; the last ones of a person are remembered.
+    are compared by value; the last ones of a person are remembered. A person of whom a directory
+    says very much is worked out each time, so that the memory this takes is bounded.
     """
 
     def __init__(self) -> None:
@@ -43,9 +46,17 @@ class RememberedGrants:
         ):
             return answer.grants
         grants = evaluate(ruleset, person, circumstances)
+        size = _size(person)
+        if size > LONGEST_PERSON:
+            return grants
         if self._roles >= MOST_ROLES:
             self._answers.clear()
             self._roles = 0
-        self._roles += 1 + len(grants.grants) + len(grants.problems)
+        self._roles += 1 + len(grants.grants) + len(grants.problems) + size // _CHARACTERS_OF_A_ROLE
         self._answers[id(person)] = _Answer(ruleset, person, circumstances, grants)
         return grants
+
+
+def _size(person: Person) -> int:
+    groups = sum(len(each.name) + len(each.dn or "") for each in person.groups)
+    return groups + sum(len(v) for values in person.attributes.values() for v in values)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from idp.entitlements.directory_scope import DirectoryKind
+from idp.entitlements.directory_scope import DirectoryKind, by_name_alone
 from idp.entitlements.facts import Circumstances
 from idp.entitlements.rule import RoleRule
 
@@ -20,10 +20,7 @@ def advice_on(
     by_name = [
         rule.name
         for rule in rules
-        if rule.effect == "allow"
-        and rule.groups
-        and not (rule.group_base or rule.group_dns or rule.group_sids)
-        and directories.get(rule.directory, "local") != "local"
+        if by_name_alone(rule) and directories.get(rule.directory, "local") != "local"
     ]
     if by_name:
         yield (

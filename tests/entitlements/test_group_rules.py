@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -116,6 +117,19 @@ def test_with_several_directories_a_rule_that_gives_says_which() -> None:
 def test_refuses_a_directory_that_there_is_not() -> None:
     typo = rule(effect="deny", directory="crop", users=("ann",))
     assert "There is no directory 'crop'" in refusal({"corp": "ldap"}, typo)
+
+
+def test_a_name_in_ldap_needs_a_place_where_nobody_else_makes_groups() -> None:
+    """Names are not unique there: whoever may create a group elsewhere could call it "admins"."""
+    named = rule(directory="corp", groups=("admins",))
+    message = refusal({"corp": "ldap", "local": "local"}, named)
+    assert "anywhere in the directory would be let in" in message
+    assert "group_base = " in message
+    assert parsed({"corp": "ldap"}, replace(named, group_base=(BASE,)))
+    assert parsed({"corp": "ldap"}, replace(named, group_dns=(f"CN=admins,{BASE}",)))
+    assert parsed({"corp": "active_directory"}, named), "one group of a domain has the name"
+    assert parsed({"corp": "ldap"}, replace(named, effect="deny"))
+    assert parsed({"corp": "ldap"}, rule(group_dns=(f"CN=admins,{BASE}",)))
 
 
 def test_a_pattern_over_a_directory_of_others_needs_a_base() -> None:

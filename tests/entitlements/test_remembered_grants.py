@@ -44,6 +44,29 @@ def test_it_does_not_grow_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(memory._answers) <= 11
 
 
+def test_people_of_whom_very_much_is_said_are_not_kept() -> None:
+    """What sessions do not keep either is a new object each time, and would never be met again."""
+    memory, rules = RememberedGrants(), RuleSet([OPS], [DEV])
+    groups = tuple(Group(f"group {n}", f"CN=group {n},OU=Groups,DC=corp") for n in range(1000))
+    values = tuple(f"{n:04}" + "x" * 4000 for n in range(50))
+    for huge in (
+        replace(ANN, groups=(*ANN.groups, *groups)),
+        replace(ANN, attributes={"description": values}),
+    ):
+        for _ in range(3):
+            assert memory.of(rules, huge, HERE).grants
+    assert not memory._answers
+
+
+def test_longer_people_take_more_of_the_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remembered, "MOST_ROLES", 40)
+    memory, rules = RememberedGrants(), RuleSet([OPS], [DEV])
+    long = replace(ANN, attributes={"description": ("x" * 9_000,)})
+    for number in range(100):
+        memory.of(rules, replace(long, directory_id=str(number)), HERE)
+    assert len(memory._answers) <= 3
+
+
 def test_other_circumstances_are_another_question() -> None:
     office = replace(OPS, networks=("10.0.0.0/8",))
     memory, rules = RememberedGrants(), RuleSet([office], [DEV])
