@@ -11,6 +11,7 @@ from typing import Any, TextIO
 import click
 
 from idp.cli.context import directories_of, open_database
+from idp.cli.left_out import LeftOutPeople
 from idp.cli.new_file import new_file
 from idp.cli.progress import progress_bar
 from idp.directory.person import Person
@@ -65,7 +66,8 @@ def sync(
     ruleset = Entitlements(open_database(context)).current()
     census = Census()
     earlier = EarlierList(compare) if compare else None
-    people = (person for directory in chosen for person in directory.people())
+    left_out = LeftOutPeople()
+    people = (person for directory in chosen for person in directory.people(left_out))
     with new_file(output, force) if output else nullcontext() as file:
         for person in _with_progress(people):
             grants = evaluate(ruleset, person)
@@ -77,8 +79,10 @@ def sync(
                 if earlier:
                     earlier.compare(line)
     changes = earlier.finish() if earlier else None
+    left_out.tell()
     if as_json:
         document: dict[str, Any] = census.document()
+        document["left_out"] = dict(left_out.reasons)
         if changes:
             document["changes"] = changes.document()
         click.echo(json.dumps(document, ensure_ascii=False, indent=2))

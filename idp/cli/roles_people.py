@@ -11,6 +11,7 @@ import click
 from sqlalchemy import func, select
 
 from idp.cli.context import directories_of, settings_from
+from idp.cli.left_out import LeftOutPeople
 from idp.cli.progress import progress_bar
 from idp.db.engine import Database
 from idp.db.models import LocalUserRow
@@ -53,9 +54,11 @@ def configured_directories(settings: Settings) -> dict[str, DirectoryKind]:
 def everyone(context: click.Context, database: Database, file: Path | None) -> Iterator[Person]:
     """All people of the file, or all enabled ones of every directory; with progress.
 
+    Whom a directory leaves out is told at the end.
     Raises BadPeopleFile, also half-way through the file, and DirectoryUnavailable.
     """
-    people = people_of(file) if file else directories_of(context).people()
+    left_out = LeftOutPeople()
+    people = people_of(file) if file else directories_of(context).people(left_out)
     total = _lines(file) if file else _total(context, database)
     with progress_bar() as progress:
         count = 0
@@ -64,6 +67,7 @@ def everyone(context: click.Context, database: Database, file: Path | None) -> I
             if count % 100 == 0:
                 progress(STEP, count, total)
         progress(STEP, count, total)
+    left_out.tell()
 
 
 def person_named(context: click.Context, username: str, file: Path | None) -> Person:

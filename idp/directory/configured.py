@@ -12,7 +12,7 @@ from idp.directory.local import LocalDirectory
 from idp.directory.passwords import Passwords
 from idp.directory.person import Person
 from idp.directory.realms import Realms
-from idp.directory.seen import CheckedStep, Seen
+from idp.directory.seen import CheckedStep, LeftOut, Seen, untold
 from idp.errors import IdpError
 from idp.settings import DirectorySettings, Settings
 from idp.settings.directories import DirectoryKind
@@ -21,8 +21,11 @@ from idp.settings.directories import DirectoryKind
 class ListedDirectory(Directory, Protocol):
     """A directory as the settings name it, with what administrators ask of it."""
 
-    def people(self) -> Iterator[Person]:
-        """All enabled people, in constant memory. Raises DirectoryUnavailable."""
+    def people(self, left_out: LeftOut = untold) -> Iterator[Person]:
+        """All people who could sign in now, in constant memory. Raises DirectoryUnavailable.
+
+        Who is not disabled and can't be read as a whole is left out, and `left_out` is told.
+        """
         ...
 
     def see(self, username: str) -> Seen | None:
@@ -92,10 +95,10 @@ class Directories:
                 return person
         return None
 
-    def people(self) -> Iterator[Person]:
+    def people(self, left_out: LeftOut = untold) -> Iterator[Person]:
         """Everybody, directory by directory. Raises DirectoryUnavailable."""
         for directory in self.by_name.values():
-            yield from directory.people()
+            yield from directory.people(left_out)
 
     def named(self, name: str) -> ListedDirectory:
         """One of them. Raises NoSuchDirectory."""

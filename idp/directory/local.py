@@ -26,7 +26,7 @@ from idp.directory.profile import (
     checked_profile,
 )
 from idp.directory.realms import unqualified
-from idp.directory.seen import CheckedStep, Seen, SeenGroup
+from idp.directory.seen import CheckedStep, LeftOut, Seen, SeenGroup, untold
 from idp.directory.usernames import BadUsername, prepared_username, username_key
 from idp.errors import IdpError
 
@@ -94,8 +94,8 @@ class LocalDirectory:
         row = self._row(username)
         return account_from(row, self.name).person if row and not row.disabled_at else None
 
-    def people(self) -> Iterator[Person]:
-        """All enabled people by user name, in constant memory."""
+    def people(self, left_out: LeftOut = untold) -> Iterator[Person]:
+        """All enabled people by user name, in constant memory. Nobody is left out."""
         for account in read_accounts(self._database, self.name, disabled=False):
             yield account.person
 

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from idp.directory.person import Group, Person
+
+# Is told of somebody whom a list leaves out, for they can't sign in: the entry, and a word for why.
+LeftOut = Callable[[str, str], None]
+
+
+def untold(_entry: str, _reason: str) -> None:
+    """Nobody is told who is left out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -246,7 +246,10 @@ def test_whose_groups_are_too_many_is_in_no_preview(
     controller: Controller, open_corp: Open
 ) -> None:
     corp = open_corp(controller, most_groups=4, user_base_dn=PEOPLE)
-    found = {person.username for person in corp.people()}
+    left_out: dict[str, str] = {}
+    found = {person.username for person in corp.people(left_out.__setitem__)}
+    assert left_out[ANN.dn] == "too_many_groups"
+    assert DISABLED_ONE.dn not in left_out
     assert "target" in found
     assert "ann" not in found
     seen = corp.see("ann")

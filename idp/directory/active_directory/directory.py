@@ -34,7 +34,7 @@ from idp.directory.ldap.connection import Answer, Connection
 from idp.directory.ldap.search import Entry, TooManyEntries, all_of, find, pages
 from idp.directory.ldap.tree import Membership
 from idp.directory.person import Person
-from idp.directory.seen import CheckedStep, Seen, SeenGroup
+from idp.directory.seen import CheckedStep, LeftOut, Seen, SeenGroup, untold
 from idp.directory.usernames import BadUsername, prepared_username, username_key
 from idp.settings.directories import DirectorySettings
 
@@ -128,7 +128,7 @@ class ActiveDirectory:
         entry, _ = self._named(username)
         return self._admitted(entry).person if entry else None
 
-    def people(self) -> Iterator[Person]:
+    def people(self, left_out: LeftOut = untold) -> Iterator[Person]:
         """Everyone who may sign in now, in constant memory. Raises DirectoryUnavailable.
 
         Their groups are asked for one by one, as a sign-in does, since no other way says the same.
@@ -144,12 +144,15 @@ class ActiveDirectory:
 
         for entry in self.client.stream(read):
             try:
-                person = self._admitted(entry).person
+                found = self._admitted(entry)
             except PersonUnavailable as problem:
                 self._log("the groups of somebody can't be known", dn=entry.dn, reason=problem.word)
+                left_out(entry.dn, problem.word)
                 continue
-            if person is not None:
-                yield person
+            if found.person is not None:
+                yield found.person
+            elif found.reason == "unusable_entry":
+                left_out(entry.dn, found.reason)
 
     def see(self, username: str) -> Seen | None:
         """What we see of somebody, disabled or not, with the way by which each group came.

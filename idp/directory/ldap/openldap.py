@@ -20,7 +20,7 @@ from idp.directory.ldap.tree import GroupsNotWhole, Membership
 from idp.directory.passwords import BadPassword, prepared_password
 from idp.directory.person import Person
 from idp.directory.realms import unqualified
-from idp.directory.seen import CheckedStep, Seen, SeenGroup
+from idp.directory.seen import CheckedStep, LeftOut, Seen, SeenGroup, untold
 from idp.directory.usernames import BadUsername, prepared_username, username_key
 from idp.settings.directories import DirectorySettings
 
@@ -114,14 +114,14 @@ class LdapDirectory:
         except UnusableEntry:
             return None
 
-    def people(self) -> Iterator[Person]:
+    def people(self, left_out: LeftOut = untold) -> Iterator[Person]:
         """Everyone enabled, in constant memory: groups wait in a temporary file.
 
         Entries that can't be people, and people whose groups can't all be known, are left out, with
         a line in the log: they can't sign in either. Raises DirectoryUnavailable, also in the
         middle.
         """
-        return self.client.stream(self._people)
+        return self.client.stream(lambda connection: self._people(connection, left_out))
 
     def see(self, username: str) -> Seen | None:
         """What we see of somebody, disabled or not, with the way by which each group came.
@@ -151,7 +151,7 @@ class LdapDirectory:
         """Close every connection that lies idle."""
         self.client.close()
 
-    def _people(self, connection: Connection) -> Iterator[Person]:
+    def _people(self, connection: Connection, left_out: LeftOut) -> Iterator[Person]:
         wanted = [*self._map.wanted(), *_ALSO_WANTED]
         filter_ = self._map.user_filter
         for entry, groups in people_with_groups(
@@ -161,11 +161,13 @@ class LdapDirectory:
                 continue
             if isinstance(groups, GroupsNotWhole):
                 self._log("the groups of somebody can't be known", dn=entry.dn, reason=groups.word)
+                left_out(entry.dn, groups.word)
                 continue
             try:
                 yield self._map.person(entry, self.name, groups)
             except UnusableEntry as problem:
                 self._log("an entry can't be a person", dn=entry.dn, reason=str(problem))
+                left_out(entry.dn, "unusable_entry")
 
     def _person(self, entry: Entry) -> Person:
         groups = [each.group for each in self._memberships(entry, self._groups)]

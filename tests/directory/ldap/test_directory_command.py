@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,14 @@ import tomli_w
 
 from idp.cli.main import idp
 from idp.db.engine import Database
+from idp.entitlements.rule import RoleRule
+from idp.entitlements.store import apply_rules
 from idp.errors import IdpError
 from tests.directory.ldap.conftest import MakeDirectory, settings_for
 from tests.servers.ldap_certificates import Authority
 from tests.servers.slapd import PASSWORD, SERVICE_PASSWORD, Slapd
 
+ADMIN = "arn:aws:iam::111122223333:role/Admin"
 Command = Callable[..., click.testing.Result]
 
 
@@ -161,6 +165,35 @@ def test_sync_reports_writes_and_compares(command: Command, slapd: Slapd, tmp_pa
     assert "came: comer" in done.stdout
     assert "left: leaver" in done.stdout
     slapd.delete("uid=comer,ou=people,dc=example,dc=test")
+
+
+def test_sync_tells_whom_it_leaves_out(command: Command) -> None:
+    done = command("directory", "sync", "corp", group_depth=1)
+    assert "Left out, for they can't sign in: 2" in done.stderr
+    assert "groups_too_deep: uid=ann,ou=people,dc=example,dc=test" in done.stderr
+    done = command("directory", "sync", "corp", "--json", group_depth=1)
+    assert json.loads(done.stdout)["left_out"] == {"groups_too_deep": 2}
+    done = command("directory", "sync", "corp", "--json")
+    assert json.loads(done.stdout)["left_out"] == {}
+    assert done.stderr == ""
+
+
+def test_check_names_rules_in_force_that_tell_groups_by_name_alone(
+    command: Command, sqlite_url: str
+) -> None:
+    """They may be older than the directory's kind, or than the rule that they need a base."""
+    loose = RoleRule("loose", directory="corp", groups=("admins",), roles=(ADMIN,))
+    held = replace(loose, name="held", group_base=("ou=groups,dc=example,dc=test",))
+    denies = replace(loose, name="denies", effect="deny")
+    ours = replace(loose, name="ours", directory="local")
+    database = Database(sqlite_url)
+    with database.writing() as session:
+        apply_rules(session, [loose, held, denies, ours])
+    database.close()
+    (line,) = [
+        line for line in command("check").stdout.splitlines() if "group of that name" in line
+    ]
+    assert line.startswith("! role rules: loose: whoever can create")
 
 
 def test_sync_refuses_a_list_that_is_none(command: Command, tmp_path: Path) -> None:
