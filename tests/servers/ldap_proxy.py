@@ -53,7 +53,7 @@ class LdapProxy:
             server = socket.create_connection(("127.0.0.1", self._behind))
             self._open += [client, server]
             threading.Thread(target=self._serve, args=(client, server), daemon=True).start()
-            threading.Thread(target=_pour, args=(server, client), daemon=True).start()
+            threading.Thread(target=pour, args=(server, client), daemon=True).start()
 
     def _serve(self, client: socket.socket, server: socket.socket) -> None:
         try:
@@ -131,7 +131,8 @@ def _read(opened: socket.socket, size: int) -> bytes:
     return found
 
 
-def _pour(source: socket.socket, target: socket.socket) -> None:
+def pour(source: socket.socket, target: socket.socket) -> None:
+    """Hand on all that comes until it ends."""
     try:
         while data := source.recv(65536):
             target.sendall(data)

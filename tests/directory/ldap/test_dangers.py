@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from idp.settings.directories import TlsMode
 from tests.conftest import require_program
 from tests.directory.ldap.conftest import MakeDirectory, open_files
 from tests.servers.ldap_certificates import Authority
+from tests.servers.ldap_proxy import BIND_RESPONSE, pour, result, tlv
 from tests.servers.slapd import (
     GROUPS,
     PASSWORD,
@@ -95,6 +97,32 @@ def test_a_password_never_leaves_before_tls_is_there(slapd: Slapd, make: MakeDir
     assert b"1.3.6.1.4.1.1466.20037" in sent
     assert SERVICE_SECRET not in sent
     assert PASSWORD.encode() not in sent
+
+
+def test_an_answer_slipped_in_before_tls_is_none(slapd: Slapd) -> None:
+    """Whoever sits between can add to the last answer in clear: a yes to the bind to come."""
+    yes = tlv(0x30, tlv(0x02, b"\2") + result(BIND_RESPONSE, 0))
+    with socket.create_server(("127.0.0.1", 0)) as between:
+
+        def slip_in() -> None:
+            client, _ = between.accept()
+            server = socket.create_connection(("127.0.0.1", slapd.port))
+            with client, server:
+                server.sendall(client.recv(4096))
+                client.sendall(server.recv(4096) + yes)
+                back = threading.Thread(target=pour, args=(server, client), daemon=True)
+                back.start()
+                pour(client, server)
+                back.join(5)
+
+        threading.Thread(target=slip_in, daemon=True).start()
+        endpoint = Endpoint("localhost", between.getsockname()[1])
+        code = None
+        with suppress(ServerFailed):
+            opened = Connection(endpoint, Transport("starttls", slapd.ca_file, 2.0))
+            with opened:
+                code = opened.bind(SERVICE_DN, b"wrong").code
+        assert code != 0
 
 
 def test_referrals_are_not_followed(slapd: Slapd, make: MakeDirectory) -> None:
