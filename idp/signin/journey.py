@@ -169,8 +169,8 @@ def _ask(
             continue
         if answer.person is not None:
             counting.succeeded()
-            for attempt in failed:
-                visit.throttle.take_back(attempt)
+            if failed:
+                visit.throttle.take_back(*failed)
             return _Found(answer.person, directory.name, "", counted=counting.name)
         failed += counting.attempts
         if answer.reason != "unknown_user" and refusal.reason == "unknown_user":
@@ -209,12 +209,10 @@ class _Counting:
         return True
 
     def succeeded(self) -> None:
-        for attempt in self.attempts:
-            self._visit.throttle.record_success(attempt)
+        self._visit.throttle.record_success(*self.attempts)
 
     def take_back(self) -> None:
-        for attempt in self.attempts:
-            self._visit.throttle.take_back(attempt)
+        self._visit.throttle.take_back(*self.attempts)
 
     def _reserve(self, name: str, network_too: bool) -> Attempt:
         visit = self._visit

@@ -96,23 +96,24 @@ class Throttle:
             raise TooManyAttempts(math.ceil(wait.total_seconds()))
         return Attempt(tuple(row.id for row in rows), own=(counters[0].key,))
 
-    def record_success(self, attempt: Attempt) -> None:
-        """Take the attempt back and empty the person's own counter at this place.
+    def record_success(self, *attempts: Attempt) -> None:
+        """Take the attempts back and empty the person's own counters at this place.
 
         The counters that strangers share keep their failures: a password of one's own must not
         buy guesses at the passwords of others.
         """
+        own = [key for attempt in attempts for key in attempt.own]
+        rows = [row for attempt in attempts for row in attempt.rows]
         with self._database.writing() as session:
-            self._take_turns(session, attempt.own)
-            session.execute(
-                delete(SignInFailureRow).where(SignInFailureRow.key_hash.in_(attempt.own))
-            )
-            session.execute(delete(SignInFailureRow).where(SignInFailureRow.id.in_(attempt.rows)))
+            self._take_turns(session, own)
+            session.execute(delete(SignInFailureRow).where(SignInFailureRow.key_hash.in_(own)))
+            session.execute(delete(SignInFailureRow).where(SignInFailureRow.id.in_(rows)))
 
-    def take_back(self, attempt: Attempt) -> None:
-        """Uncount an attempt that no directory could judge."""
+    def take_back(self, *attempts: Attempt) -> None:
+        """Uncount attempts that no directory could judge."""
+        rows = [row for attempt in attempts for row in attempt.rows]
         with self._database.writing() as session:
-            session.execute(delete(SignInFailureRow).where(SignInFailureRow.id.in_(attempt.rows)))
+            session.execute(delete(SignInFailureRow).where(SignInFailureRow.id.in_(rows)))
 
     def _counters(self, username: str, address: str, browser_id: str | None) -> list[_Counter]:
         settings = self._settings

@@ -9,7 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from idp.directory.interface import Authentication, DirectoryUnavailable, MayTry, always
+from idp.directory.interface import (
+    Authentication,
+    DirectoryUnavailable,
+    MayTry,
+    PersonUnavailable,
+    always,
+)
 from idp.directory.local import LocalDirectory
 from idp.directory.person import Person
 from idp.errors import IdpError
@@ -37,6 +43,15 @@ class DownDirectory:
 
     def find_by_name(self, username: str) -> Person | None:
         raise DirectoryUnavailable(self.name, "no server answers")
+
+
+class ChokingDirectory(DownDirectory):
+    """A directory that works, but not for whoever is asked for."""
+
+    def authenticate(
+        self, username: str, password: str, may_try: MayTry = always
+    ) -> Authentication:
+        raise PersonUnavailable(self.name, "it gave no usable answer", "no_usable_answer")
 
 
 def test_a_right_password_opens_a_session(house: Any) -> None:
@@ -162,6 +177,61 @@ def test_an_attempt_that_no_directory_judged_is_not_counted(small_house: Any) ->
             small_house.sign_in("ann", GOOD)
     small_house.directories = [small_house.local]
     assert small_house.sign_in("ann", GOOD)
+
+
+def test_an_attempt_at_somebody_whom_the_directory_chokes_on_is_counted(small_house: Any) -> None:
+    """Waiting changes nothing for them, and whoever guesses at them is slowed down."""
+    small_house.directories = [ChokingDirectory()]
+    for _ in range(5):
+        with pytest.raises(PersonUnavailable):
+            small_house.sign_in("ann", GOOD)
+    assert small_house.events[-1][1]["reason"] == "no_usable_answer"
+    with pytest.raises(TooManyAttempts):
+        small_house.sign_in("ann", GOOD)
+
+
+@dataclass
+class ManyNames(DownDirectory):
+    """A directory where every name is somebody's, whose password is GOOD."""
+
+    tried: int = 0
+
+    def authenticate(
+        self, username: str, password: str, may_try: MayTry = always
+    ) -> Authentication:
+        if not may_try("the one identifier"):
+            return Authentication(None, "throttled")
+        self.tried += 1
+        if password != GOOD:
+            return Authentication(None, "wrong_password")
+        return Authentication(Person(self.name, "the one identifier", "ann", "Ann"))
+
+
+def test_several_names_of_one_person_buy_no_guesses(house: Any) -> None:
+    directory = ManyNames()
+    house.directories = [directory]
+    for number in range(12):
+        with pytest.raises(SignInRefused) as refusal:
+            house.sign_in(f"name{number}", "wrong")
+        assert str(refusal.value) == str(SignInRefused())
+    assert directory.tried == 5
+    assert [details["reason"] for _, details in house.events] == ["wrong_password"] * 5 + [
+        "throttled"
+    ] * 7
+    with pytest.raises(SignInRefused):
+        house.sign_in("name12", GOOD)
+
+
+def test_a_success_empties_the_counter_of_all_names(house: Any) -> None:
+    directory = ManyNames()
+    house.directories = [directory]
+    for number in range(4):
+        with pytest.raises(SignInRefused):
+            house.sign_in(f"name{number}", "wrong")
+    assert house.sign_in("name9", GOOD)
+    with pytest.raises(SignInRefused):
+        house.sign_in("name10", "wrong")
+    assert house.sign_in("name11", GOOD)
 
 
 @settings(
