@@ -31,7 +31,13 @@ from idp.keys.lifecycle import find_key
 from idp.keys.publication import publish_metadata
 from idp.keys.signing_key import SigningKey
 from idp.rotation.distribution import distribute
-from idp.rotation.emergency import Revocation, Revoked, carry_out, plan_revocation
+from idp.rotation.emergency import (
+    Revocation,
+    Revoked,
+    carry_out,
+    plan_revocation,
+    successor_for,
+)
 from idp.rotation.registration_record import record_registration
 from idp.settings import Settings
 from idp.signin.sessions import end_everybody
@@ -151,13 +157,17 @@ def _carry_out(
     end_sessions: bool,
 ) -> Revoked:
     audit, actor, origin = AuditLog(database), acting_admin(), command_origin()
-    with database.writing() as session:
+    with (
+        successor_for(
+            database, settings, planned, custody=custody, actor=actor, now=utc_now()
+        ) as new,
+        database.writing() as session,
+    ):
         done = carry_out(
             session,
             audit,
-            settings,
             planned,
-            custody=custody,
+            new,
             reason=reason,
             compromised=compromised,
             actor=actor,

@@ -72,6 +72,19 @@ def read_private_key(key: SigningKey, settings: Settings) -> rsa.RSAPrivateKey:
     """The private key of `key`. Raises KeyUnusable, never showing what the file holds."""
     path = Path(key.locator)
     content = read_private(path, WHAT)
+    try:
+        return _private_key(content, key, settings)
+    except KeyUnusable:
+        # Since it was read, the file may have been encrypted anew, and its old key-encryption key
+        # be gone.
+        again = read_private(path, WHAT)
+        if again == content:
+            raise
+        return _private_key(again, key, settings)
+
+
+def _private_key(content: bytes, key: SigningKey, settings: Settings) -> rsa.RSAPrivateKey:
+    path = Path(key.locator)
     public = key.certificate.public_key()
     private: object = None
     try:

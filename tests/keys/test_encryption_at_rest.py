@@ -26,9 +26,9 @@ from idp.keys.reencryption import (
     encrypt_file,
 )
 from idp.keys.signing_key import KeyUnusable, SigningKey
-from idp.keys.store import all_keys, generate_key
+from idp.keys.store import all_keys
 from idp.settings import Settings
-from tests.making import memory_key
+from tests.making import generate_key, memory_key
 
 Make = Callable[..., SigningKey]
 DATA = b"<SignedInfo/>"

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from idp.db.engine import Database
 from idp.keys.custody import open_signer
-from idp.keys.importing import KeyNotTaken, Pair, PassphraseNeeded, import_key, read_pair
+from idp.keys.importing import KeyNotTaken, Pair, PassphraseNeeded, imported_key, read_pair
 from idp.keys.lifecycle import KeyStepRefused
 from idp.keys.signing_key import KeyState, SigningKey
 from idp.keys.steps import steps_of
@@ -45,8 +45,11 @@ def settings_in(folder: Path) -> Settings:
 
 
 def take(database: Database, folder: Path, pair: Pair, now: datetime) -> SigningKey:
-    with database.writing() as session:
-        return import_key(session, settings_in(folder), pair, now, "cli/ann")
+    with (
+        imported_key(database, settings_in(folder), pair, now, "cli/ann") as new,
+        database.writing() as session,
+    ):
+        return new.write_down(session)
 
 
 GOOD: dict[str, Callable[[datetime], Given]] = {

@@ -18,8 +18,8 @@ from idp.keys.custody import open_signer
 from idp.keys.file_custody import at_rest
 from idp.keys.reencryption import encrypt_file
 from idp.keys.signing_key import KeyUnusable, SigningKey
-from idp.keys.store import generate_key
 from idp.settings import Settings
+from tests.making import generate_key
 from tests.servers.moto_server import MotoServer
 
 

@@ -16,10 +16,11 @@ from werkzeug.test import TestResponse
 
 from idp.db.models import SigningKeyRow
 from idp.keys.lifecycle import activate, retire, revoke
-from idp.keys.store import active_key, all_keys, generate_key
+from idp.keys.store import active_key, all_keys
 from idp.keys.timeline import timeline
 from idp.web.signing_keys import drawn, ticks
 from tests.company import Company, posted_form
+from tests.making import generate_key
 
 DEV_ADMIN = "arn:aws:iam::111122223333:role/Administrator"
 PAGE = "/for-admins/keys"
