@@ -75,14 +75,11 @@ def replace(path: Path, content: bytes, what: str) -> None:
     """Put new content in the place of a file's, at once; a crash leaves one or the other.
 
     What a process that was killed has left of doing the same goes too, so nobody else may be doing
-    it now. The file stays its owner's when root does this. Raises KeyUnusable.
+    it now. Raises KeyUnusable.
     """
     try:
         draft = _draft(path, content)
         try:
-            if os.geteuid() == 0:
-                before = path.stat()
-                os.chown(draft, before.st_uid, before.st_gid)
             draft.replace(path)
         except BaseException:
             draft.unlink(missing_ok=True)
