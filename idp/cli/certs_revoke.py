@@ -135,8 +135,9 @@ def _confirm(
         click.echo(f"Key {found.id} is revoked already; the accounts are told again.", err=True)
     if planned.needs_successor:
         click.echo("A new key is made and signs at once.", err=True)
-    plural = "" if len(accounts) == 1 else "s"
-    click.echo(f"{len(accounts)} AWS account{plural}: the metadata is replaced.", err=True)
+    if accounts:
+        plural = "" if len(accounts) == 1 else "s"
+        click.echo(f"{len(accounts)} AWS account{plural}: the metadata is replaced.", err=True)
     if end_sessions:
         click.echo("Everybody is signed out.", err=True)
     if yes:
@@ -268,9 +269,10 @@ def _sum_up(
                 err=True,
             )
     tell_advice([each for each in failed if isinstance(each[1], AccountRefusal)])  # type: ignore[misc]
-    click.echo(
-        f"{len(distributed) - len(failed)} of {len(distributed)} accounts are up to date.", err=True
-    )
+    if distributed:
+        good, all_ = len(distributed) - len(failed), len(distributed)
+        accounts = "account is" if all_ == 1 else "accounts are"
+        click.echo(f"{good} of {all_} {accounts} up to date.", err=True)
 
 
 def _told(answer: Registration | AccountRefusal) -> bool:

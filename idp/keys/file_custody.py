@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -17,6 +20,8 @@ from idp.keys.signing_key import KeyUnusable, SigningKey
 from idp.settings import Settings
 
 WHAT = "The private key"
+# As private_key_path has it, or a draft of that.
+_NAME = re.compile(r"[0-9a-f]{16}\.key|\.[0-9a-f]{16}\.key\.[0-9a-f]{12}")
 _HASHES: dict[str, hashes.HashAlgorithm] = {
     "sha256": hashes.SHA256(),
     "sha384": hashes.SHA384(),
@@ -51,6 +56,23 @@ class AtRest:
 def private_key_path(folder: Path, key_id: str) -> Path:
     """Where the private key of a new key goes."""
     return (folder / f"{key_id}.key").absolute()
+
+
+def unknown_key_files(folder: Path, known: Collection[Path], before: datetime) -> list[Path]:
+    """Key files in `folder` that are none of `known`, nor of the time after `before`.
+
+    Also what was left of writing one. A folder that can't be read holds none.
+    """
+    try:
+        return sorted(
+            path
+            for path in folder.iterdir()
+            if _NAME.fullmatch(path.name)
+            and path not in known
+            and path.stat().st_mtime < before.timestamp()
+        )
+    except OSError:
+        return []
 
 
 def write_private_key(

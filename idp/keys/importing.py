@@ -154,9 +154,10 @@ def _wrong_passphrase() -> KeyNotTaken:
 
 def _require_rsa(private: object) -> rsa.RSAPrivateKey:
     if not isinstance(private, rsa.RSAPrivateKey):
-        kinds = {ec.EllipticCurvePrivateKey: "EC", dsa.DSAPrivateKey: "DSA"}
-        kind = next((word for each, word in kinds.items() if isinstance(private, each)), "other")
-        raise KeyNotTaken(f"This is an {kind} key; signing keys are RSA.", "Make an RSA key.")
+        kinds = {ec.EllipticCurvePrivateKey: "an EC key", dsa.DSAPrivateKey: "a DSA key"}
+        found = (words for each, words in kinds.items() if isinstance(private, each))
+        kind = next(found, "a key of another kind")
+        raise KeyNotTaken(f"This is {kind}; signing keys are RSA.", "Make an RSA key.")
     if not LEAST_BITS <= private.key_size <= MOST_BITS:
         raise KeyNotTaken(
             f"This RSA key has {private.key_size} bits; signing keys have {LEAST_BITS} to "

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from idp.db.engine import Database
@@ -123,7 +123,11 @@ BAD: dict[str, tuple[str, Callable[[datetime], Given]]] = {
         "an EC key",
         lambda now: (pem(ec.generate_private_key(ec.SECP256R1())), None, None),
     ),
-    "a DSA key": ("DSA key", lambda now: (pem(dsa_key()), None, None)),
+    "an Ed25519 key": (
+        "a key of another kind",
+        lambda now: (pem(ed25519.Ed25519PrivateKey.generate()), None, None),
+    ),
+    "a DSA key": ("a DSA key", lambda now: (pem(dsa_key()), None, None)),
     "another key's certificate": (
         "belongs to another key",
         lambda now: (pem(KEY), crt(certificate(OTHER, now)), None),

@@ -65,6 +65,8 @@ def test_picture_and_table_say_the_same(company: Company) -> None:
     ]
     states = ["next", "active", "revoked", "retired"]
     assert labels == [f"{key} {state}" for key, state in zip(reversed(ids), states, strict=True)]
+    over_the_line = picture.xpath('./*[@class="key-now"]/following-sibling::*')
+    assert [each.get("class") for each in over_the_line] == ["key-name"] * 4
     rows = [
         [" ".join(cell.text_content().split()) for cell in row.xpath("./td")]
         for row in page.xpath("//tbody/tr")
