@@ -48,8 +48,9 @@ def secrets_of_the_key() -> list[bytes]:
         numbers.iqmp,
     ):
         raw = number.to_bytes((number.bit_length() + 7) // 8, "big")
-        found += [str(number)[:60].encode(), raw.hex()[:60].encode()]
-        found += [raw.hex()[:60].upper().encode(), raw[:32], base64.b64encode(raw)[:60]]
+        digits = f"{number:x}"[:60]  # which need not begin with a whole byte
+        found += [str(number)[:60].encode(), digits.encode(), digits.upper().encode()]
+        found += [raw[:32], base64.b64encode(raw)[:60]]
     for form in (PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL):
         body = KEY.private_bytes(Encoding.PEM, form, NoEncryption()).splitlines()[1:-1]
         found += [line for line in body[8:] if len(line) > 40]  # the first lines are public
