@@ -8,7 +8,7 @@ from idp.directory.person import Group
 from idp.entitlements.condition_words import groups_in_words, one_of, resembling
 from idp.entitlements.dn import Dn, dn_key, lies_under, parse_dn
 from idp.entitlements.facts import Facts
-from idp.entitlements.names import name_key
+from idp.entitlements.names import loose_key, name_key
 from idp.entitlements.pattern import GroupPattern
 
 
@@ -52,16 +52,18 @@ class GroupBases:
 
 
 class InGroup:
-    """The person is a member of one of these groups."""
+    """The person is a member of one of these groups; for a rule that denies by any spelling."""
 
-    def __init__(self, groups: tuple[str, ...], bases: GroupBases) -> None:
+    def __init__(self, groups: tuple[str, ...], bases: GroupBases, *, denies: bool) -> None:
         self.groups = groups
-        self.keys = frozenset(map(name_key, groups))
+        self.key = loose_key if denies else name_key
+        self.keys = frozenset(map(self.key, groups))
         self.bases = bases
 
     def met(self, facts: Facts) -> bool:
         """Whatever the case."""
-        if self.keys.isdisjoint(facts.group_keys):
+        keys = facts.group_keys if self.key is name_key else map(self.key, facts.group_names)
+        if self.keys.isdisjoint(keys):
             return False
         return not self.bases.keys or any(map(self.bases.hold, self._named(facts)))
 
@@ -81,7 +83,7 @@ class InGroup:
         return next(filter(None, hints), "")
 
     def _named(self, facts: Facts) -> tuple[Group, ...]:
-        return tuple(group for group in facts.person.groups if name_key(group.name) in self.keys)
+        return tuple(group for group in facts.person.groups if self.key(group.name) in self.keys)
 
 
 class InGroupOfDn:

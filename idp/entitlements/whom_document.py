@@ -52,7 +52,10 @@ def _check_groups(rule: RoleRule, problems: Problems) -> None:
                 "group_sids", f"{sid!r} is not a security identifier.", "Write S-1-5-21-...-1104."
             )
     if rule.group_pattern:
-        problems.check("group_pattern", partial(GroupPattern.parse, rule.group_pattern))
+        denies = rule.effect == "deny"
+        problems.check(
+            "group_pattern", partial(GroupPattern.parse, rule.group_pattern, any_case=denies)
+        )
         if rule.groups:
             problems.add(
                 "groups", "groups can't stand beside group_pattern, which says it.", "Leave it out."

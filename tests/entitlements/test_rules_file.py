@@ -134,6 +134,14 @@ FIFTY_ONE_TAGS = "{" + ", ".join(f"t{number} = 'x'" for number in range(51)) + "
         ({"attributes": '{ a = ["x"], A = ["y"] }'}, "twice"),
         ({"group_pattern": "'^(?P<account>.)(?P<role>.)$'"}, "where that part goes"),
         ({"group_pattern": "'AWS'", "role": ""}, "anchored"),
+        (
+            {
+                "effect": '"deny"',
+                "group_pattern": f"'^{'[a-z]+[A-Z]+' * 3}(?P<role>x)$'",
+                "role": "",
+            },
+            "too many ways",
+        ),
         ({"role": ""}, "names no role"),
         ({"role": '"a b"'}, "IAM role"),
         ({"role": '"/team/Admin"'}, "IAM role"),
