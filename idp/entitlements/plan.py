@@ -45,10 +45,12 @@ def make_plan(
     keep: int | None = None,
     circumstances: Circumstances = UNKNOWN,
     directories: Mapping[str, DirectoryKind] | None = None,
+    attributes_read: Mapping[str, frozenset[str]] | None = None,
 ) -> Plan:
     """Compare two versions of the rules, and what each gives to every one of `people`.
 
-    The people are taken to come as `circumstances` say; `directories` are those configured.
+    The people are taken to come as `circumstances` say; `directories` are those configured,
+    `attributes_read` as `advice_on` says.
 
     All people are counted; of those concerned the first `keep` are kept, all if it is None.
     """
@@ -59,7 +61,7 @@ def make_plan(
         totals.count(person)
         if not person.is_nothing and (keep is None or len(kept) < keep):
             kept.append(person)
-    advice = tuple(advice_on(after, circumstances, directories or {}))
+    advice = tuple(advice_on(after, circumstances, directories or {}, attributes_read or {}))
     return Plan(tuple(after), difference(before, after), tuple(kept), totals, advice)
 
 
