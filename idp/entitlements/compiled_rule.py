@@ -173,7 +173,8 @@ class CompiledRule:
             return Unreachable(value, f"{what} has the value {shown}: {found.reason}")
         if not self._allows(found.account):
             return self._not_allowed(f"{what} with the value {shown}", found.account)
-        if provider not in (None, found.account.provider):
+        # Who vouches says nothing about a role that is taken away.
+        if provider not in (None, found.account.provider) and not self.denies:
             return Unreachable(
                 value,
                 f"{what} has the value {shown}: the account {found.account.alias} knows us as "

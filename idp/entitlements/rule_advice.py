@@ -56,9 +56,11 @@ def _unread(
 ) -> Iterator[str]:
     unread: dict[tuple[str, str], list[str]] = {}
     for rule in rules:
-        read = attributes_read.get(rule.directory)
-        for attribute in sorted(attributes_of(rule) - read if read is not None else ()):
-            unread.setdefault((rule.directory, attribute), []).append(rule.name)
+        asked = attributes_of(rule)
+        for directory, read in attributes_read.items() if asked else ():
+            if rule.directory in ("", directory):
+                for attribute in sorted(asked - read):
+                    unread.setdefault((directory, attribute), []).append(rule.name)
     for (directory, attribute), names in unread.items():
         yield (
             f"{_rules(names)}: nobody of {directory} has the attribute {attribute}, because that "

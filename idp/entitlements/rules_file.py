@@ -11,6 +11,7 @@ from typing import Any
 import tomli_w
 
 from idp.aws.arn import BadArn
+from idp.directory.profile import RESERVED
 from idp.entitlements.account import Account, Accounts
 from idp.entitlements.directory_scope import DirectoryKind
 from idp.entitlements.document import read_rule
@@ -62,6 +63,7 @@ def parse_rules(
         rule = read_rule(table, problems, directories)
         if not problems.found:
             _check_accounts(rule, accounts, problems)
+            _check_attributes(rule, problems)
         if (first := first_of_name.setdefault(rule.name, index)) != index and rule.name:
             problems.add("name", f"Rule {first + 1} has the same name.", "Names are unique.")
         rules.append(rule)
@@ -105,6 +107,16 @@ def _check_accounts(rule: RoleRule, accounts: Accounts, problems: Problems) -> N
                 role_in(_ANY_ACCOUNT, role_from_part(role, "x") if rule.group_pattern else role)
         except BadArn as problem:
             problems.add("role", problem.message, problem.advice)
+
+
+def _check_attributes(rule: RoleRule, problems: Problems) -> None:
+    """Parts of a person are no attributes: nobody would meet such a condition."""
+    for name in RESERVED.intersection((*rule.attributes, rule.role_attribute)):
+        problems.add(
+            "role_attribute" if name == rule.role_attribute else "attributes",
+            f"{name!r} is no attribute that somebody can have.",
+            "There are users, groups and directory for these, and attributes of the directory.",
+        )
 
 
 _ANY_ACCOUNT = Account("000000000000", "any", "aws", "any")

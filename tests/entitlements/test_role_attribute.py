@@ -73,6 +73,14 @@ def test_a_deny_takes_a_role_that_an_attribute_names() -> None:
     assert not evaluate(RuleSet([RULE, deny], ACCOUNTS), person(ROLE)).grants
 
 
+@pytest.mark.parametrize("value", [ROLE, f"{ROLE},{PROVIDER}", f"{PROVIDER}-of-others,{ROLE}"])
+def test_a_deny_by_attribute_takes_the_role_whoever_would_vouch(value: str) -> None:
+    everyone = RoleRule("all", everyone=True, roles=("Developer",), accounts=("dev",))
+    deny = RoleRule("deny", effect="deny", role_attribute="awsrole")
+    assert not evaluate(RuleSet([everyone, deny], ACCOUNTS), person(value)).grants
+    assert evaluate(RuleSet([everyone, deny], ACCOUNTS), person("Developer")).grants
+
+
 def test_the_rules_file_names_the_attribute_whatever_its_case() -> None:
     text = b'[[rule]]\nname = "n"\nrole_attribute = "awsRole"\nduration = "2h"\n'
     (read,) = parse_rules(text, ACCOUNTS)

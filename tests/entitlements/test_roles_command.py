@@ -420,6 +420,8 @@ def test_a_plan_names_attributes_that_no_directory_is_asked_for(
         'tags = { D = "{office}", C = "{cost_center}" }\n'
         f'[[rule]]\nname = "own"\ndirectory = "local"\nrole = "A"\n{common}'
         'duration = "{anything|default:1h}"\n'
+        '[[rule]]\nname = "deny"\neffect = "deny"\nrole = "A"\naccounts = ["dev"]\n'
+        'attributes = { upn = ["x"] }\n'
     )
     (tmp_path / "people.jsonl").write_text("")
     result = command(
@@ -427,7 +429,8 @@ def test_a_plan_names_attributes_that_no_directory_is_asked_for(
         *("--people", str(tmp_path / "people.jsonl")),
     )
     assert result.exit_code == 0, result.exception
-    first, second = json.loads(result.stdout)["advice"]
+    first, second, third = json.loads(result.stdout)["advice"]
     assert first.startswith("Rule mapped: nobody of corp has the attribute office")
     assert second.startswith("Rule by-attribute: nobody of ad has the attribute awsrole")
     assert 'attributes = { awsrole = "..." }' in second
+    assert third.startswith("Rule deny: nobody of corp has the attribute upn")

@@ -133,6 +133,8 @@ FIFTY_ONE_TAGS = "{" + ", ".join(f"t{number} = 'x'" for number in range(51)) + "
         ({"attributes": "{ a = { b = 1 } }"}, "a table"),
         ({"attributes": '{ a = ["x"], A = ["y"] }'}, "twice"),
         ({"group_pattern": "'^(?P<account>.)(?P<role>.)$'"}, "where that part goes"),
+        ({"effect": '"deny"', "attributes": '{ Email = ["a@b"] }'}, "is no attribute"),
+        ({"role_attribute": '"Directory"', "role": ""}, "is no attribute"),
         ({"group_pattern": "'AWS'", "role": ""}, "anchored"),
         (
             {
