@@ -21,6 +21,7 @@ from idp.entitlements.role_names import (
     same_role,
 )
 from idp.entitlements.rule import RoleRule
+from idp.entitlements.rule_table import shortened
 from idp.entitlements.template import Template
 
 
@@ -162,12 +163,14 @@ class CompiledRule:
 
     def _of_value(self, value: str) -> Target | Unreachable:
         what = f"the attribute {self.rule.role_attribute}"
-        shown = repr(value if len(value) <= 200 else f"{value[:197]}...")
+        shown = repr(shortened(value, 200))
         try:
             role, provider = parse_role_value(value)
             role_by_arn(str(role))
         except BadArn as problem:
-            return Unreachable(value, f"{what} has the value {shown}: {problem.message}")
+            return Unreachable(
+                value, f"{what} has the value {shown}: {shortened(problem.message, 400)}"
+            )
         found = _registered(role, self._accounts)
         if isinstance(found, Unreachable):
             return Unreachable(value, f"{what} has the value {shown}: {found.reason}")

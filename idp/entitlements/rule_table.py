@@ -165,6 +165,6 @@ def _shown(value: object) -> str:
         return "a number with too many digits"
 
 
-def shortened(text: str) -> str:
-    """At most 80 characters of it."""
-    return text if len(text) <= 80 else f"{text[:77]}..."
+def shortened(text: str, longest: int = 80) -> str:
+    """At most so many characters of it."""
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."

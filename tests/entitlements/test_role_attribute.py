@@ -57,6 +57,7 @@ def test_a_comma_in_a_role_name_belongs_to_it() -> None:
         ("arn:aws:iam::111122223333:role/AWSReservedSSO_x", "Identity Center"),
         ("arn:aws:iam::222233334444:role/Admin", "not among the rule's accounts"),
         ("", "not the ARN"),
+        ("x" * 4096, "xxx..."),
     ],
 )
 def test_a_bad_value_gives_nothing_and_is_told(value: str, said: str) -> None:
@@ -65,6 +66,7 @@ def test_a_bad_value_gives_nothing_and_is_told(value: str, said: str) -> None:
     assert [str(grant.role) for grant in found.grants] == [ROLE]
     (sentence,) = found.unusable
     assert said in sentence
+    assert len(sentence) < 800
     assert sentence.startswith("the attribute awsrole")
 
 
