@@ -176,7 +176,7 @@ def conditions_of(rule: RoleRule) -> tuple[Condition, ...]:
     if rule.groups:
         conditions.append(InGroup(rule.groups, bases, denies=denies))
     if rule.group_dns:
-        conditions.append(InGroupOfDn(rule.group_dns))
+        conditions.append(InGroupOfDn(rule.group_dns, denies=denies))
     if rule.group_sids:
         conditions.append(InGroupOfSid(rule.group_sids))
     for name, values in rule.attributes.items():

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from idp.entitlements.account import Account, Accounts
 from idp.entitlements.compiled_rule import CompiledRule
-from idp.entitlements.dn import Dn, dn_key, parse_dn
+from idp.entitlements.dn import Dn, dn_key, loose_dn_key, parse_dn
 from idp.entitlements.facts import Facts
 from idp.entitlements.names import loose_key, name_key
 from idp.entitlements.rule import RoleRule
@@ -36,6 +36,7 @@ class RuleSet:
         self._by_attribute_name: dict[str, list[int]] = {}
         self._by_prefix: dict[str, list[int]] = {}
         self._denied_group: dict[str, list[int]] = {}
+        self._denied_group_dn: dict[Dn | None, list[int]] = {}
         self._denied_attribute: dict[tuple[str, str], list[int]] = {}
         self._for_each: list[int] = []
         for compiled in self.rules:
@@ -77,6 +78,10 @@ class RuleSet:
         if self._denied_group:
             for group in facts.group_names:
                 yield from self._denied_group.get(loose_key(group), ())
+        if self._denied_group_dn:
+            for each in facts.person.groups:
+                if each.dn:
+                    yield from self._denied_group_dn.get(loose_dn_key(each.dn), ())
         if self._denied_attribute:
             for name, values in facts.person.attributes.items():
                 for value in values:
@@ -91,6 +96,8 @@ class RuleSet:
             _enter(self._denied_group, map(loose_key, rule.groups), position)
         elif rule.groups:
             _enter(self._by_group, map(name_key, rule.groups), position)
+        elif rule.group_dns and compiled.denies:
+            _enter(self._denied_group_dn, map(loose_dn_key, rule.group_dns), position)
         elif rule.group_dns:
             _enter(self._by_group_dn, map(parse_dn, rule.group_dns), position)
         elif rule.group_sids:

@@ -17,7 +17,8 @@ CONDITIONS = (
     *("attributes", "group_pattern", "role_attribute"),
 )
 
-_SID = re.compile(r"S-1-\d{1,15}(?:-\d{1,10}){1,15}", re.ASCII)
+# Without leading zeros, which no directory writes: such a SID would never be anybody's.
+_SID = re.compile(r"S-1-(?:0|[1-9]\d{0,14})(?:-(?:0|[1-9]\d{0,9})){1,15}", re.ASCII)
 
 
 def check_whom(rule: RoleRule, problems: Problems) -> None:
