@@ -85,6 +85,13 @@ class CompiledRule:
         return self.rule.effect == "deny"
 
     @property
+    def denies_everyone(self) -> bool:
+        """Whether it takes its roles from whoever comes, however and from wherever."""
+        rule = self.rule
+        limited = rule.directory or rule.factors or rule.networks
+        return self.denies and rule.everyone and not limited
+
+    @property
     def fixed_targets(self) -> tuple[Target, ...]:
         """The roles it is about whoever the person is: none for a pattern or a role attribute."""
         return self._targets
