@@ -5,13 +5,16 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from idp.directory.characters import refused_in_label, refused_in_value
-from idp.directory.ldap.search import Entry, equals
 from idp.directory.person import Group, Person
 from idp.directory.profile import LONGEST_EMAIL, LONGEST_NAME, RESERVED
 from idp.directory.usernames import BadUsername, prepared_username
 from idp.settings.directories import DirectorySettings, Preset
+
+if TYPE_CHECKING:
+    from idp.directory.ldap.search import Entry
 
 LONGEST_VALUE = 4096  # characters; longer values are photos and the like, not something for a rule
 _UNUSABLE = "\N{REPLACEMENT CHARACTER}"
@@ -54,6 +57,9 @@ class AttributeMap:
 
     def id_filter(self, directory_id: str) -> str | None:
         """The filter for the entry with that identifier; None for text that can't be one."""
+        # ldap3 takes long to import, and those who only ask for names need none of it.
+        from idp.directory.ldap.search import equals
+
         if _is_guid(self.id) or self.id.lower() == "entryuuid":
             try:
                 identifier = uuid.UUID(directory_id)
