@@ -9,7 +9,7 @@ from idp.entitlements.evaluate import Grants, evaluate
 from idp.entitlements.facts import Circumstances
 from idp.entitlements.ruleset import RuleSet
 
-MOST_ROLES = 4_000  # of all people together
+MOST_HELD = 10_000  # roles, groups and attributes of all people together
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,7 @@ class _Answer:
     person: Person
     circumstances: Circumstances
     grants: Grants
+    size: int
 
 
 class RememberedGrants:
@@ -25,16 +26,19 @@ class RememberedGrants:
 
     Both are compared by identity: new rules are a new RuleSet, and a person whose directory says
     anything else is a new Person. So nothing here can outlive a change of either. Circumstances
-    are compared by value; the last ones of a person are remembered.
+    are compared by value; the last answer of a person is remembered. What is held of people is
+    bounded, and nothing is held of rules that are not in force any more.
     """
 
     def __init__(self) -> None:
-        self._answers: dict[int, _Answer] = {}
-        self._roles = 0
+        self._answers: dict[tuple[str, str], _Answer] = {}
+        self._ruleset: RuleSet | None = None
+        self._held = 0
 
     def of(self, ruleset: RuleSet, person: Person, circumstances: Circumstances) -> Grants:
         """What `person` gets by these rules, coming as they do."""
-        answer = self._answers.get(id(person))
+        whose = person.directory, person.directory_id
+        answer = self._answers.get(whose)
         if (
             answer
             and answer.person is person
@@ -43,9 +47,21 @@ class RememberedGrants:
         ):
             return answer.grants
         grants = evaluate(ruleset, person, circumstances)
-        if self._roles >= MOST_ROLES:
-            self._answers.clear()
-            self._roles = 0
-        self._roles += 1 + len(grants.grants) + len(grants.problems)
-        self._answers[id(person)] = _Answer(ruleset, person, circumstances, grants)
+        self._remember(
+            whose, _Answer(ruleset, person, circumstances, grants, _size(grants, person))
+        )
         return grants
+
+    def _remember(self, whose: tuple[str, str], answer: _Answer) -> None:
+        if answer.ruleset is not self._ruleset or self._held >= MOST_HELD:
+            self._answers.clear()
+            self._ruleset = answer.ruleset
+            self._held = 0
+        former = self._answers.get(whose)
+        self._held += answer.size - (former.size if former else 0)
+        self._answers[whose] = answer
+
+
+def _size(grants: Grants, person: Person) -> int:
+    values = sum(map(len, person.attributes.values()))
+    return 1 + len(grants.grants) + len(grants.problems) + len(person.groups) + values
