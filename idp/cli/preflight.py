@@ -137,7 +137,7 @@ def _known(
     longest: int | None,
     at: str | None,
 ) -> _Known:
-    if endpoint and (not urlsplit(endpoint).hostname or not endpoint.startswith("http")):
+    if endpoint and not _is_address(endpoint):
         raise BadInput(
             "The endpoint is not a URL.", "Write it like https://signin.aws.amazon.com/saml."
         )
@@ -150,6 +150,13 @@ def _known(
         at=_time(at) if at and at != "issued" else None,
         as_issued=at == "issued",
     )
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return bool(urlsplit(text).hostname) and text.startswith(("http://", "https://"))
+    except ValueError:
+        return False
 
 
 def _read(path: str, most: int) -> bytes:
@@ -196,13 +203,14 @@ def _judged(
 def _time(text: str) -> datetime:
     try:
         found = datetime.fromisoformat(re.sub(r"Z$", "+00:00", text))
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
+        moment = found.astimezone(UTC) if found.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        moment = None
+    if moment is None:
         raise BadInput(
             "The time of --at can't be read.", "Write it like 2026-01-31T12:00:00Z, or: issued."
         )
-    return found.astimezone(UTC)
+    return moment
 
 
 def _try(
