@@ -10,7 +10,14 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+)
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -84,12 +91,20 @@ class Database:
         try:
             with self.engine.connect():
                 pass
-        except OperationalError as problem:
-            reason = str(problem.orig).strip().splitlines()[0]
-            raise DatabaseUnavailable(
-                f"The database does not answer: {reason}.",
-                "Check database.url, and that the server runs and lets this user in.",
-            ) from None
+        except DBAPIError as problem:
+            raise self._refused(problem) from None
+
+    def _refused(self, problem: DBAPIError) -> DatabaseUnavailable:
+        if self.is_sqlite:
+            return DatabaseUnavailable(
+                f"The database {self.engine.url.database} can't be used: {_reason(problem)}.",
+                "It and its folder must be this user's to write, even to be read. If it is "
+                "damaged, restore a backup, and keep the damaged one.",
+            )
+        return DatabaseUnavailable(
+            f"The database does not answer: {_reason(problem)}.",
+            "Check database.url, and that the server runs and lets this user in.",
+        )
 
     def close(self) -> None:
         """Give all connections back."""
@@ -99,6 +114,22 @@ class Database:
         self.engine.dispose()
 
 
+def unusable(problem: Exception) -> DatabaseUnavailable | None:
+    """The refusal for a database that failed in the middle of something; None if it did not."""
+    if isinstance(problem, NoConnectionFree):
+        return DatabaseUnavailable("No connection to the database became free in time.")
+    # A plain DatabaseError is SQLite's for a file that is damaged; most of its kinds are bugs.
+    if isinstance(problem, OperationalError | InterfaceError) or type(problem) is DatabaseError:
+        return DatabaseUnavailable(
+            f"The database can't be used: {_reason(problem)}.", "See what is wrong with: idp check"
+        )
+    return None
+
+
+def _reason(problem: DBAPIError) -> str:
+    return str(problem.orig).strip().partition("\n")[0].rstrip(".")
+
+
 def _address(url: str) -> URL:
     """The parsed address; it may hold a password, so no message ever shows it."""
     try:
@@ -106,7 +137,9 @@ def _address(url: str) -> URL:
     except (ArgumentError, ValueError):
         parsed = None
     driver = _DRIVERS.get(parsed.drivername) if parsed else None
-    if parsed is None or driver is None:
+    # One in memory would be another one for each connection.
+    in_memory = driver == "sqlite" and parsed and parsed.database in (None, "", ":memory:")
+    if parsed is None or driver is None or in_memory:
         raise DatabaseUnavailable(
             "database.url is not the address of a database that can be used.",
             "Leave it empty for SQLite, or write postgresql://user@host/name.",
