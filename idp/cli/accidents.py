@@ -6,6 +6,7 @@ import errno
 import sys
 from collections.abc import Sequence
 
+from idp.audit.text import printable
 from idp.errors import IdpError
 
 _OUTPUT_LOST = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
@@ -14,7 +15,7 @@ _OUTPUT_LOST = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, er
 def in_words(accident: Exception, arguments: Sequence[str]) -> IdpError | None:
     """The sentence for an accident in a command called with `arguments`; None if it is a bug."""
     if isinstance(accident, OSError):
-        return _of_output(accident)
+        return _of_file(accident) if accident.filename is not None else _of_output(accident)
     if isinstance(accident, UnicodeEncodeError):
         return _of_arguments(arguments)
     # Not imported for this: a command that has not loaded it has had no database to fail.
@@ -25,9 +26,13 @@ def in_words(accident: Exception, arguments: Sequence[str]) -> IdpError | None:
     return None
 
 
+def _of_file(accident: OSError) -> IdpError:
+    return IdpError(f"{printable(str(accident.filename), 200)} can't be used: {accident.strerror}.")
+
+
 def _of_output(accident: OSError) -> IdpError | None:
-    """Commands name the files that they can't use; what is left is what they print."""
-    if accident.filename is not None or accident.errno not in _OUTPUT_LOST:
+    """It names no file, so it is what the command prints."""
+    if accident.errno not in _OUTPUT_LOST:
         return None
     return IdpError(
         f"The output can't be written: {accident.strerror}.", "What was printed is not whole."

@@ -12,7 +12,7 @@ from idp.audit.log import AuditLog
 from idp.cli.acting import acting_admin, command_origin
 from idp.cli.context import open_database
 from idp.db import schema
-from idp.db.backup import BackedUp, back_up
+from idp.db.backup import BackedUp, back_up, require_place
 from idp.db.backup import restore as put_back
 from idp.db.engine import Database
 
@@ -84,6 +84,7 @@ def backup(context: click.Context, file: Path, force: bool) -> None:
       idp db backup /backup/idp-monday.backup
     """
     database = open_database(context)
+    require_place(file, force=force)
     _record(database, "database.backed_up", file.name)
     made = back_up(database, file, force=force)
     click.echo(f"Backed up to {made.file}: {_shown(made)}")
