@@ -25,6 +25,8 @@ from idp.db.direct import Direct
 from idp.db.turns import Turns
 from idp.errors import IdpError
 
+LEAST_FREE = 1024 * 1024  # bytes on SQLite's disk
+
 _DRIVERS = {
     "sqlite": "sqlite",
     "postgres": "postgresql+psycopg",
@@ -106,6 +108,23 @@ class Database:
             "Check database.url, and that the server runs and lets this user in.",
         )
 
+    def why_not_writable(self, connection: Connection) -> str:
+        """What would fail every write, in words; "" if nothing is known to. Raises DBAPIError.
+
+        Nothing is written to find out, so not every reason is found.
+        """
+        if not self.is_sqlite:
+            answer = connection.exec_driver_sql("SHOW transaction_read_only").scalar()
+            return "it takes no changes: it is a standby, or read-only" if answer == "on" else ""
+        file = Path(str(self.engine.url.database))
+        try:
+            disk = os.statvfs(file.parent)
+        except OSError as problem:
+            return str(problem.strerror)
+        if disk.f_flag & os.ST_RDONLY or not os.access(file, os.W_OK):
+            return "its file can't be written"
+        return "its disk is full" if disk.f_bavail * disk.f_frsize < LEAST_FREE else ""
+
     def close(self) -> None:
         """Give all connections back."""
         self.direct.close()
@@ -121,7 +140,8 @@ def unusable(problem: Exception) -> DatabaseUnavailable | None:
     # A plain DatabaseError is SQLite's for a file that is damaged; most of its kinds are bugs.
     if isinstance(problem, OperationalError | InterfaceError) or type(problem) is DatabaseError:
         return DatabaseUnavailable(
-            f"The database can't be used: {_reason(problem)}.", "See what is wrong with: idp check"
+            f"The database can't be used: {_reason(problem)}.",
+            "Look at its disk and its own log, then run this again.",
         )
     return None
 
