@@ -105,6 +105,11 @@ def test_tail_follows_until_it_is_interrupted(environment: dict[str, str], trail
         for reason in ("disabled", "throttled"):
             log.record(SignInRefused(actor="local/bo", reason=reason), Origin("192.0.2.9", "r"))
             assert f"local/bo was refused at sign-in: {reason}" in running.stdout.readline()
+        edit(trail, "ALTER TABLE audit_events RENAME TO away")
+        assert "can't be used: no such table" in running.stderr.readline()
+        edit(trail, "ALTER TABLE away RENAME TO audit_events")
+        log.record(SignInRefused(actor="local/bo", reason="back"), Origin("192.0.2.9", "r"))
+        assert "local/bo was refused at sign-in: back" in running.stdout.readline()
         running.send_signal(signal.SIGINT)
         assert running.wait(30) == 0
         assert running.stderr.read() == ""
