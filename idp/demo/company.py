@@ -14,7 +14,8 @@ from idp.directory.local import LocalDirectory
 from idp.entitlements.account import Accounts
 from idp.entitlements.rules_file import parse_rules
 from idp.entitlements.store import apply_rules, save_account, stored_accounts, stored_rules
-from idp.keys.store import all_keys, generate_key
+from idp.keys.new_key import generated_key
+from idp.keys.store import all_keys
 from idp.settings import Settings
 
 
@@ -26,9 +27,8 @@ def prepare_company(settings: Settings, now: datetime) -> None:
     database = Database(settings.database_url)
     try:
         schema.upgrade(database)
+        _add_key(settings, database, now)
         with database.writing() as session:
-            if not all_keys(session):
-                generate_key(session, settings, now=now)
             if not len(stored_accounts(session)):
                 for account in ACCOUNTS:
                     save_account(session, account)
@@ -41,6 +41,15 @@ def prepare_company(settings: Settings, now: datetime) -> None:
             _add_people(local_directory(settings, database), now)
     finally:
         database.close()
+
+
+def _add_key(settings: Settings, database: Database, now: datetime) -> None:
+    with database.reading() as session:
+        if all_keys(session):
+            return
+    with generated_key(database, settings, now=now) as new, database.writing() as session:
+        if not all_keys(session):
+            new.write_down(session)
 
 
 def _add_people(directory: LocalDirectory, now: datetime) -> None:
