@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 import click
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from idp.audit.events import AdminActed, actor
+from idp.audit.admin_events import DryRunMade
+from idp.audit.events import actor
 from idp.audit.log import AuditLog, utc_now
 from idp.aws.arn import RoleArn
 from idp.cli.acting import acting_admin, command_origin
@@ -245,9 +246,8 @@ def _try(
 
 
 def _record(audit: AuditLog, person: Person, role: RoleArn, outcome: str) -> None:
-    event = AdminActed(
+    event = DryRunMade(
         actor=acting_admin(),
-        action="preflight.dry_run",
         subject=actor(person),
         changes={"role": str(role), "outcome": outcome},
     )
