@@ -16,7 +16,7 @@ from idp.entitlements.rules_file import parse_rules
 from idp.entitlements.store import apply_rules, save_account, stored_accounts, stored_rules
 from idp.keys.new_key import generated_key
 from idp.keys.store import all_keys
-from idp.settings import Settings
+from idp.settings import DirectorySettings, Settings
 
 
 def prepare_company(settings: Settings, now: datetime) -> None:
@@ -33,14 +33,22 @@ def prepare_company(settings: Settings, now: datetime) -> None:
                 for account in ACCOUNTS:
                     save_account(session, account)
             if not stored_rules(session):
-                rules = files("idp.demo").joinpath("roles.toml").read_bytes()
-                directory = settings.directories[0].name.encode()
-                rules = rules.replace(b'directory = "local"', b'directory = "%s"' % directory)
-                apply_rules(session, parse_rules(rules, Accounts(ACCOUNTS)))
+                kinds = {each.name: each.kind for each in settings.directories}
+                rules = parse_rules(_rules(settings.directories[0]), Accounts(ACCOUNTS), kinds)
+                apply_rules(session, rules)
         if any(each.kind == "local" for each in settings.directories):
             _add_people(local_directory(settings, database), now)
     finally:
         database.close()
+
+
+def _rules(directory: DirectorySettings) -> bytes:
+    """The rules file, about the people of the demonstration's directory."""
+    held = f'directory = "{directory.name}"'
+    if directory.kind != "local":
+        held += f'\ngroup_base = "ou=groups,{directory.base_dn}"'
+    text = files("idp.demo").joinpath("roles.toml").read_text(encoding="utf-8")
+    return text.replace('directory = "local"', held).encode()
 
 
 def _add_key(settings: Settings, database: Database, now: datetime) -> None:
