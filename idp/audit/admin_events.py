@@ -37,6 +37,34 @@ class AccountRemoved(AdminEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderRegistered(AdminEvent):
+    """An AWS account's SAML provider was made or changed; the changes name the certificates."""
+
+    type: ClassVar[str] = "aws.registered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DryRunMade(AdminEvent):
+    """A response for a person was made, judged and thrown away; the changes say for which role."""
+
+    type: ClassVar[str] = "preflight.dry_run"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseBackedUp(AdminEvent):
+    """The whole database is being copied into a file, the subject."""
+
+    type: ClassVar[str] = "database.backed_up"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseRestored(AdminEvent):
+    """A backup, the subject, took the database's place; the changes say where its trail ended."""
+
+    type: ClassVar[str] = "database.restored"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UserAdded(AdminEvent):
     """A person was added to the local directory."""
 

@@ -106,16 +106,3 @@ class AdminEvent(Event):
 
     subject: str
     changes: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AdminActed(AdminEvent):
-    """What has no class of its own; `action`, such as "account.checked", becomes the type."""
-
-    type: ClassVar[str] = "admin.acted"
-    action: str
-
-    @property
-    def kind(self) -> str:
-        """The action, so that it is found by its type like any other."""
-        return self.action

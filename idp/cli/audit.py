@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import click
+from sqlalchemy.exc import SQLAlchemyError
 
 from idp.audit.export import as_document, write_csv, write_json_lines
 from idp.audit.log import utc_now
@@ -19,6 +21,7 @@ from idp.cli.audit_chain import checkpoint, prune, verify
 from idp.cli.audit_reconcile import reconcile_command
 from idp.cli.context import open_database
 from idp.cli.new_file import new_file
+from idp.db.engine import Database, unusable
 from idp.db.models import canonical_time
 
 FOLLOW_SECONDS = 1.0
@@ -70,17 +73,31 @@ def tail(
     for record in newest(database, search, count) if count else []:
         _show(record, as_json)
         last = max(last, record.seq)
-    while follow:
+    if follow:
+        with suppress(KeyboardInterrupt):
+            _follow(database, search, last, as_json)
+
+
+def _follow(database: Database, search: Search, last: int, as_json: bool) -> None:
+    """Print rows after number `last` as they come, also after the database was away."""
+    away = False
+    while True:
         sys.stdout.flush()
+        time.sleep(FOLLOW_SECONDS)
         try:
-            time.sleep(FOLLOW_SECONDS)
             upper = last_number(database)
             for record in matching(database, search, after=last):
                 _show(record, as_json)
-                upper = max(upper, record.seq)
-        except KeyboardInterrupt:
-            return
-        last = max(last, upper)
+                last = record.seq
+        except SQLAlchemyError as problem:
+            refusal = unusable(problem)
+            if refusal is None:
+                raise
+            if not away:
+                click.echo(f"idp: {refusal.message} Trying again until it can.", err=True)
+            away = True
+        else:
+            last, away = max(last, upper), False
 
 
 @audit.command()

@@ -67,6 +67,8 @@ def verify(
       idp audit verify
       idp audit verify --checkpoint checkpoint.json --certificate idp.crt
     """
+    if certificate and not checkpoints:
+        raise click.UsageError("--certificate is for a checkpoint: give --checkpoint too.")
     database = open_database(context)
     pem = certificate.read(LARGEST_FILE) if certificate else None
     statements = []

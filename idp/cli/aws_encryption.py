@@ -11,6 +11,7 @@ from idp.aws import encryption as engine
 from idp.cli.aws_encryption_run import Asked, run_change
 from idp.cli.aws_encryption_status import status
 from idp.cli.aws_selection import reach_options
+from idp.cli.seconds import Seconds
 
 Command = Callable[..., Any]
 
@@ -36,7 +37,7 @@ def _change_options(command: Command) -> Command:
         reach_options,
         click.option(
             "--settle",
-            type=click.FloatRange(0, 300),
+            type=Seconds(0, 300),
             default=10,
             show_default=True,
             help="Seconds that AWS's copies, and assertions on their way, are given.",

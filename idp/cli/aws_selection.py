@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from idp.aws.iam import Reach, check_api_endpoint
+from idp.cli.seconds import Seconds
 from idp.entitlements.account import Account, Accounts
 from idp.errors import IdpError
 from idp.rotation.distribution import WORKERS
@@ -33,7 +34,7 @@ def reach_options(command: Command) -> Command:
         ),
         click.option(
             "--timeout",
-            type=click.FloatRange(1, 600),
+            type=Seconds(1, 600),
             default=60,
             show_default=True,
             help="Seconds that one account may take, retries and all.",

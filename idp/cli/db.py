@@ -7,12 +7,13 @@ from pathlib import Path
 
 import click
 
-from idp.audit.events import AdminActed
+from idp.audit.admin_events import DatabaseBackedUp, DatabaseRestored
+from idp.audit.events import AdminEvent
 from idp.audit.log import AuditLog
 from idp.cli.acting import acting_admin, command_origin
 from idp.cli.context import open_database
 from idp.db import schema
-from idp.db.backup import BackedUp, back_up
+from idp.db.backup import BackedUp, back_up, require_place
 from idp.db.backup import restore as put_back
 from idp.db.engine import Database
 
@@ -84,7 +85,8 @@ def backup(context: click.Context, file: Path, force: bool) -> None:
       idp db backup /backup/idp-monday.backup
     """
     database = open_database(context)
-    _record(database, "database.backed_up", file.name)
+    require_place(file, force=force)
+    _record(database, DatabaseBackedUp, file.name)
     made = back_up(database, file, force=force)
     click.echo(f"Backed up to {made.file}: {_shown(made)}")
 
@@ -109,7 +111,7 @@ def restore(context: click.Context, file: Path, force: bool) -> None:
     found = put_back(database, file, force=force)
     click.echo(f"Restored from {found.file}: {_shown(found)}")
     if schema.status(database).up_to_date:
-        _record(database, "database.restored", file.name, audit_seq=found.audit_seq)
+        _record(database, DatabaseRestored, file.name, audit_seq=found.audit_seq)
     else:
         click.echo("Its schema is older than this version's. Run: idp db upgrade")
 
@@ -121,6 +123,6 @@ def _shown(made: BackedUp) -> str:
     )
 
 
-def _record(database: Database, action: str, subject: str, **changes: object) -> None:
-    event = AdminActed(actor=acting_admin(), action=action, subject=subject, changes=changes)
+def _record(database: Database, kind: type[AdminEvent], subject: str, **changes: object) -> None:
+    event = kind(actor=acting_admin(), subject=subject, changes=changes)
     AuditLog(database).record(event, command_origin())

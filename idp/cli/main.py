@@ -12,6 +12,8 @@ from pathlib import Path
 import click
 
 from idp import __version__
+from idp.cli.accidents import in_words
+from idp.cli.standard_streams import open_closed_ones
 from idp.directory.interface import DirectoryUnavailable
 from idp.errors import IdpError
 
@@ -82,6 +84,7 @@ def run() -> None:
     No core is dumped, for it would hold private keys and passwords; a service that may not set
     its own limits, as under systemd's filter of system calls, has LimitCORE=0 for that.
     """
+    open_closed_ones()
     with suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # A command tells what it has to tell itself; `idp serve` sets its log up.
@@ -93,7 +96,17 @@ def run() -> None:
         click.echo(f"     See why with: idp directory check {refusal.directory}", err=True)
         sys.exit(2)
     except IdpError as refusal:
-        click.echo(f"idp: {refusal.message}", err=True)
-        if refusal.advice:
-            click.echo(f"     {refusal.advice}", err=True)
+        _say(refusal)
         sys.exit(2)
+    except Exception as accident:
+        told = in_words(accident, sys.argv[1:])
+        if told is None:
+            raise
+        _say(told)
+        sys.exit(2)
+
+
+def _say(refusal: IdpError) -> None:
+    click.echo(f"idp: {refusal.message}", err=True)
+    if refusal.advice:
+        click.echo(f"     {refusal.advice}", err=True)

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 import click
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from idp.audit.events import AdminActed, actor
+from idp.audit.admin_events import DryRunMade
+from idp.audit.events import actor
 from idp.audit.log import AuditLog, utc_now
 from idp.aws.arn import RoleArn
 from idp.cli.acting import acting_admin, command_origin
@@ -137,7 +138,7 @@ def _known(
     longest: int | None,
     at: str | None,
 ) -> _Known:
-    if endpoint and (not urlsplit(endpoint).hostname or not endpoint.startswith("http")):
+    if endpoint and not _is_address(endpoint):
         raise BadInput(
             "The endpoint is not a URL.", "Write it like https://signin.aws.amazon.com/saml."
         )
@@ -150,6 +151,13 @@ def _known(
         at=_time(at) if at and at != "issued" else None,
         as_issued=at == "issued",
     )
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return bool(urlsplit(text).hostname) and text.startswith(("http://", "https://"))
+    except ValueError:
+        return False
 
 
 def _read(path: str, most: int) -> bytes:
@@ -196,13 +204,14 @@ def _judged(
 def _time(text: str) -> datetime:
     try:
         found = datetime.fromisoformat(re.sub(r"Z$", "+00:00", text))
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
+        moment = found.astimezone(UTC) if found.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        moment = None
+    if moment is None:
         raise BadInput(
             "The time of --at can't be read.", "Write it like 2026-01-31T12:00:00Z, or: issued."
         )
-    return found.astimezone(UTC)
+    return moment
 
 
 def _try(
@@ -237,9 +246,8 @@ def _try(
 
 
 def _record(audit: AuditLog, person: Person, role: RoleArn, outcome: str) -> None:
-    event = AdminActed(
+    event = DryRunMade(
         actor=acting_admin(),
-        action="preflight.dry_run",
         subject=actor(person),
         changes={"role": str(role), "outcome": outcome},
     )

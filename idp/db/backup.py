@@ -68,16 +68,30 @@ def copies_of(database: Database) -> Copies:
     return SqliteCopies() if database.is_sqlite else PostgresqlCopies()
 
 
-def back_up(database: Database, file: Path, *, force: bool) -> BackedUp:
-    """Write a consistent copy into `file`, mode 0600, while the server runs.
+def require_place(file: Path, *, force: bool) -> None:
+    """Raise BackupRefused unless a backup may be written there.
 
-    The copy is read again before the file appears, whole or not at all. Raises BackupRefused if
-    it is there already, unless `force` is set.
+    Not over a file that is there already, unless `force` is set, and never over anything else.
     """
+    if file.exists() and not file.is_file():
+        raise BackupRefused(f"{file} is not a file.", "Name a file for the backup.")
     if file.exists() and not force:
         raise BackupRefused(
             f"There is a file {file} already.", "Choose another name, or add --force."
         )
+    if not os.access(file.parent, os.W_OK | os.X_OK):
+        raise BackupRefused(
+            f"Nothing can be written beside {file}.", "Name a folder where this user may write."
+        )
+
+
+def back_up(database: Database, file: Path, *, force: bool) -> BackedUp:
+    """Write a consistent copy into `file`, mode 0600, while the server runs.
+
+    The copy is read again before the file appears, whole or not at all. Raises BackupRefused as
+    require_place does.
+    """
+    require_place(file, force=force)
     copies = copies_of(database)
     partial = _empty_file_beside(file)
     try:

@@ -10,13 +10,22 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+)
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from idp.db.direct import Direct
 from idp.db.turns import Turns
 from idp.errors import IdpError
+
+LEAST_FREE = 1024 * 1024  # bytes on SQLite's disk
 
 _DRIVERS = {
     "sqlite": "sqlite",
@@ -84,12 +93,37 @@ class Database:
         try:
             with self.engine.connect():
                 pass
-        except OperationalError as problem:
-            reason = str(problem.orig).strip().splitlines()[0]
-            raise DatabaseUnavailable(
-                f"The database does not answer: {reason}.",
-                "Check database.url, and that the server runs and lets this user in.",
-            ) from None
+        except DBAPIError as problem:
+            raise self._refused(problem) from None
+
+    def _refused(self, problem: DBAPIError) -> DatabaseUnavailable:
+        if self.is_sqlite:
+            return DatabaseUnavailable(
+                f"The database {self.engine.url.database} can't be used: {_reason(problem)}.",
+                "It and its folder must be this user's to write, even to be read. If it is "
+                "damaged, restore a backup, and keep the damaged one.",
+            )
+        return DatabaseUnavailable(
+            f"The database does not answer: {_reason(problem)}.",
+            "Check database.url, and that the server runs and lets this user in.",
+        )
+
+    def why_not_writable(self, connection: Connection) -> str:
+        """What would fail every write, in words; "" if nothing is known to. Raises DBAPIError.
+
+        Nothing is written to find out, so not every reason is found.
+        """
+        if not self.is_sqlite:
+            answer = connection.exec_driver_sql("SHOW transaction_read_only").scalar()
+            return "it takes no changes: it is a standby, or read-only" if answer == "on" else ""
+        file = Path(str(self.engine.url.database))
+        try:
+            disk = os.statvfs(file.parent)
+        except OSError as problem:
+            return str(problem.strerror)
+        if disk.f_flag & os.ST_RDONLY or not os.access(file, os.W_OK):
+            return "its file can't be written"
+        return "its disk is full" if disk.f_bavail * disk.f_frsize < LEAST_FREE else ""
 
     def close(self) -> None:
         """Give all connections back."""
@@ -99,6 +133,23 @@ class Database:
         self.engine.dispose()
 
 
+def unusable(problem: Exception) -> DatabaseUnavailable | None:
+    """The refusal for a database that failed in the middle of something; None if it did not."""
+    if isinstance(problem, NoConnectionFree):
+        return DatabaseUnavailable("No connection to the database became free in time.")
+    # A plain DatabaseError is SQLite's for a file that is damaged; most of its kinds are bugs.
+    if isinstance(problem, OperationalError | InterfaceError) or type(problem) is DatabaseError:
+        return DatabaseUnavailable(
+            f"The database can't be used: {_reason(problem)}.",
+            "Look at its disk and its own log, then run this again.",
+        )
+    return None
+
+
+def _reason(problem: DBAPIError) -> str:
+    return str(problem.orig).strip().partition("\n")[0].rstrip(".")
+
+
 def _address(url: str) -> URL:
     """The parsed address; it may hold a password, so no message ever shows it."""
     try:
@@ -106,7 +157,9 @@ def _address(url: str) -> URL:
     except (ArgumentError, ValueError):
         parsed = None
     driver = _DRIVERS.get(parsed.drivername) if parsed else None
-    if parsed is None or driver is None:
+    # One in memory would be another one for each connection.
+    in_memory = driver == "sqlite" and parsed and parsed.database in (None, "", ":memory:")
+    if parsed is None or driver is None or in_memory:
         raise DatabaseUnavailable(
             "database.url is not the address of a database that can be used.",
             "Leave it empty for SQLite, or write postgresql://user@host/name.",

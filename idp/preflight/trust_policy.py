@@ -50,6 +50,7 @@ def read_trust_policy(data: bytes | str) -> TrustPolicy:
 
 
 def _json(data: bytes | str) -> Mapping[str, Any]:
+    data = data.removeprefix("\ufeff") if isinstance(data, str) else data
     try:
         found = json.loads(data)
     except (ValueError, RecursionError) as problem:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from idp.audit.events import AdminActed
+from idp.audit.admin_events import ProviderRegistered
 from idp.audit.log import AuditLog, Origin
 from idp.aws.registration import Registration
 from idp.entitlements.account import Account
@@ -21,9 +21,8 @@ def record_registration(
     """Put a change into the trail, by itself: AWS has made it, whatever comes after."""
     if not done.outcome.changed:
         return
-    event = AdminActed(
+    event = ProviderRegistered(
         actor=actor,
-        action="aws.registered",
         subject=account.number,
         changes={
             "provider": str(account.provider),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, field_validator, model_validator
@@ -16,7 +17,9 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 class ServerSettings(Section):
     """[server]: where the identity provider listens and how the world reaches it."""
 
-    base_url: str = Field("http://127.0.0.1:8080", description="The address people type.")
+    base_url: str = Field(
+        "http://127.0.0.1:8080", description="The address people type; 8080 is server.port."
+    )
     host: str = Field("127.0.0.1", description="The address to listen on.")
     port: int = Field(8080, ge=1, le=65535, description="The port to listen on.")
     workers: int = Field(0, ge=0, le=64, description="Worker processes; 0 means one per core.")
@@ -31,6 +34,17 @@ class ServerSettings(Section):
     metrics: Literal["loopback", "off", "public"] = Field(
         "loopback", description="Who may read /metrics: this machine, nobody, or everybody."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _another_port_is_another_address(cls, given: Any) -> Any:
+        """Without it, who only sets the port would be told on every page to go elsewhere."""
+        if not isinstance(given, dict) or "base_url" in given or given.get("tls_certificate"):
+            return given
+        port = str(given.get("port", ""))
+        if not re.fullmatch("[0-9]{1,5}", port, re.ASCII):
+            return given
+        return {**given, "base_url": f"http://127.0.0.1:{int(port)}"}
 
     @field_validator("base_url")
     @classmethod

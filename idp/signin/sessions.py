@@ -152,7 +152,10 @@ class Sessions:
                 .values(person=person_to_json(person), refreshed_at=now)
             )
             ended_meanwhile = _count(changed) == 0
-        return None if ended_meanwhile else replace(signed_in, person=person, refreshed_at=now)
+        if ended_meanwhile:
+            return None
+        # Directories may take seconds, and the rules may have changed meanwhile.
+        return replace(signed_in, person=person, refreshed_at=now, rules_revision=None)
 
     def end(self, token: str) -> None:
         """End the session of a token; nothing happens if there is none."""

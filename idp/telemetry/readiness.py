@@ -108,9 +108,12 @@ class Readiness:
         try:
             with self._database.engine.connect() as connection:
                 current = MigrationContext.configure(connection).get_current_revision()
+                unwritable = self._database.why_not_writable(connection)
         except SQLAlchemyError as problem:
             return type(problem).__name__
-        return "" if current == self._wanted else f"schema {current}, wanted {self._wanted}"
+        if current != self._wanted:
+            return f"schema {current}, wanted {self._wanted}"
+        return unwritable
 
     def _tell_changes(self, report: Report) -> None:
         last = self._report.parts if self._report else ()

@@ -15,8 +15,9 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from idp.audit.admin_events import UserAdded
 from idp.audit.chain import GENESIS, ChainWithoutHead
-from idp.audit.events import AdminActed, SignInRefused
+from idp.audit.events import SignInRefused
 from idp.audit.log import AuditLog, Origin
 from idp.audit.verify import verify
 from idp.db.engine import Database
@@ -80,7 +81,7 @@ def test_many_writers_make_one_chain(database_url: str) -> None:
 
 def test_an_event_and_what_it_tells_of_are_one_transaction(database: Database) -> None:
     log = AuditLog(database)
-    event = AdminActed(actor="cli/root", action="user.added", subject="ann", changes={})
+    event = UserAdded(actor="cli/root", subject="ann", changes={})
 
     def act() -> None:
         with database.writing() as session:

@@ -93,10 +93,9 @@ class Installation:
     def registered(self) -> list[tuple[str, dict[str, Any]]]:
         """Account and changes of every "aws.registered" in the audit trail, in order."""
         with self.database.reading() as session:
-            rows = session.scalars(select(AuditEventRow.detail).order_by(AuditEventRow.seq))
+            wanted = AuditEventRow.type == "aws.registered"
+            rows = session.scalars(
+                select(AuditEventRow.detail).where(wanted).order_by(AuditEventRow.seq)
+            )
             found = [json.loads(detail) for detail in rows]
-        return [
-            (each["subject"], each["changes"])
-            for each in found
-            if each.get("action") == "aws.registered"
-        ]
+        return [(each["subject"], each["changes"]) for each in found]

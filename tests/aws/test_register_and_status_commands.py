@@ -268,7 +268,10 @@ def test_bad_input_is_refused_before_any_call(
 
 
 @pytest.mark.parametrize("command", ["register", "status"])
-@pytest.mark.parametrize("option", [("--workers", "0"), ("--timeout", "0"), ("--workers", "x")])
+@pytest.mark.parametrize(
+    "option",
+    [("--workers", "0"), ("--timeout", "0"), ("--workers", "x"), ("--timeout", "nan")],
+)
 def test_odd_numbers_are_usage_errors(
     installation: Installation, command: str, option: tuple[str, str]
 ) -> None:

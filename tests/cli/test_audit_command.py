@@ -9,9 +9,10 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 from click.testing import CliRunner, Result
@@ -21,6 +22,7 @@ from idp.audit.checkpoint import CheckpointRefused
 from idp.audit.events import SignInRefused
 from idp.audit.log import AuditLog, Origin
 from idp.audit.moment import NoMoment
+from idp.audit.reading import Record
 from idp.cli.main import idp
 from idp.db.engine import Database
 from idp.errors import IdpError
@@ -103,6 +105,11 @@ def test_tail_follows_until_it_is_interrupted(environment: dict[str, str], trail
         for reason in ("disabled", "throttled"):
             log.record(SignInRefused(actor="local/bo", reason=reason), Origin("192.0.2.9", "r"))
             assert f"local/bo was refused at sign-in: {reason}" in running.stdout.readline()
+        edit(trail, "ALTER TABLE audit_events RENAME TO away")
+        assert "can't be used: no such table" in running.stderr.readline()
+        edit(trail, "ALTER TABLE away RENAME TO audit_events")
+        log.record(SignInRefused(actor="local/bo", reason="back"), Origin("192.0.2.9", "r"))
+        assert "local/bo was refused at sign-in: back" in running.stdout.readline()
         running.send_signal(signal.SIGINT)
         assert running.wait(30) == 0
         assert running.stderr.read() == ""
@@ -142,6 +149,41 @@ def test_export_writes_a_file_for_us_alone(command: Command, tmp_path: Path) -> 
     assert isinstance(command("export", str(tmp_path / "no" / "x")).exception, IdpError)
 
 
+@pytest.mark.usefixtures("trail")
+def test_export_leaves_nothing_half_written(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "trail.csv"
+    file.write_text("of last week")
+    there = sorted(tmp_path.iterdir())
+
+    def interrupted(records: Iterable[Record], opened: TextIO) -> int:
+        opened.write(next(iter(records)).actor)
+        opened.flush()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("idp.cli.audit.write_csv", interrupted)
+    assert command("export", str(file), "--force").exit_code == 1
+    assert command("export", str(tmp_path / "other.csv")).exit_code == 1
+    assert file.read_text() == "of last week"
+    assert sorted(tmp_path.iterdir()) == there
+
+
+@pytest.mark.usefixtures("trail")
+def test_export_takes_no_device_or_pipe_away(command: Command, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    assert command("export", str(pipe), "--force").exit_code == 0
+    assert os.read(reading, 100_000).count(b"\n") == 20
+    os.close(reading)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    (tmp_path / "full").symlink_to("/dev/full")
+    full = command("export", str(tmp_path / "full"), "--force")
+    assert "can't be written: No space left" in str(full.exception)
+    assert stat.S_ISCHR((tmp_path / "full").stat().st_mode)
+
+
 def test_verify_tells_by_its_exit_code(command: Command, trail: Database) -> None:
     whole = command("verify")
     assert whole.exit_code == 0
@@ -153,6 +195,7 @@ def test_verify_tells_by_its_exit_code(command: Command, trail: Database) -> Non
     document = json.loads(command("verify", "--json").stdout)
     assert (document["whole"], document["finding"]["trouble"]) == (False, "removed")
     assert document["finding"]["seq"] == 7
+    assert command("verify", "--certificate", __file__).exit_code == 2
 
 
 def test_a_chain_written_anew_is_found_by_a_checkpoint(

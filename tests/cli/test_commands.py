@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
+import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -85,6 +90,56 @@ def test_check_names_settings_that_would_harm_people(
     idp("db", "upgrade")
     idp("certs", "generate")
     assert sentence in idp("check", **{setting: value}).stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "redirection", "code", "sentence"),
+    [
+        (["settings"], ">/dev/full", 2, "idp: The output can't be written: No space left"),
+        (["audit", "export"], ">/dev/full", 2, "idp: The output can't be written: No space left"),
+        (["audit", "export"], ">&-", 0, ""),
+        (["aws", "account", "list"], ">&-", 0, ""),
+        (["aws", "preflight", "--response", "-"], "<&-", 2, "idp: There is no response"),
+        (["audit", "export"], "| head -c 1", 0, ""),
+        (["audit", "search", "--text", "\udcff"], "", 2, "argument '\\udcff' is not text in UTF-8"),
+        (["user", "release-name", "\udcff"], "", 2, "argument '\\udcff' is not text in UTF-8"),
+    ],
+)
+def test_what_the_shell_makes_of_its_streams_and_words_is_no_traceback(
+    idp: Run, tmp_path: Path, words: list[str], redirection: str, code: int, sentence: str
+) -> None:
+    assert idp("db", "upgrade").returncode == 0
+    assert idp("certs", "generate").returncode == 0
+    command = shlex.join([sys.executable, "-m", "idp", *words])
+    script = os.fsencode(f"{command} {redirection}")
+    done = subprocess.run(
+        ["sh", "-c", script], cwd=tmp_path, capture_output=True, timeout=60, check=False
+    )
+    assert done.returncode == code
+    assert sentence in done.stderr.decode()
+    assert b"Traceback" not in done.stderr
+    assert sentence or not done.stderr
+
+
+def test_a_database_that_breaks_in_the_middle_is_a_sentence(idp: Run, tmp_path: Path) -> None:
+    assert idp("db", "upgrade").returncode == 0
+    assert idp("certs", "generate").returncode == 0
+    file = tmp_path / "var" / "idp.sqlite3"
+    with sqlite3.connect(file) as connection:
+        page = connection.execute(
+            "SELECT rootpage FROM sqlite_master WHERE name = 'audit_events'"
+        ).fetchone()[0]
+        size = connection.execute("PRAGMA page_size").fetchone()[0]
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    content = bytearray(file.read_bytes())
+    content[(page - 1) * size : page * size] = b"\xff" * size
+    file.write_bytes(content)
+    for words in (["audit", "tail"], ["audit", "verify"], ["aws", "account", "add", "1" * 12]):
+        done = idp(*words, *(["--alias", "dev"] if "account" in words else []))
+        assert done.returncode == 2
+        assert "malformed" in done.stderr
+        assert "Traceback" not in done.stderr
 
 
 def test_check_finds_a_key_that_others_can_read(idp: Run, tmp_path: Path) -> None:

@@ -37,3 +37,14 @@ def test_values_in_force_are_shown_without_passwords(idp: Run) -> None:
     assert lines["server.port"]["variable"] == "IDP_SERVER__PORT"
     assert lines["aws.endpoints"]["value"] == '["default", "eu-west-1"]'
     assert {name.split(".")[0].split("[")[0] for name in lines} == set(Settings.model_fields)
+
+
+def test_another_port_is_another_address_unless_one_is_set(idp: Run) -> None:
+    def address(**environment: str) -> str:
+        lines = json.loads(idp("settings", "--json", **environment).stdout)
+        return next(str(line["value"]) for line in lines if line["name"] == "server.base_url")
+
+    assert address() == "http://127.0.0.1:8080"
+    assert address(IDP_SERVER__PORT="9000") == "http://127.0.0.1:9000"
+    mine = {"IDP_SERVER__BASE_URL": "https://idp.example.com"}
+    assert address(IDP_SERVER__PORT="9000", **mine) == "https://idp.example.com"

@@ -103,11 +103,19 @@ def test_a_shared_secret_is_the_same_for_every_process(database_url: str) -> Non
     "url",
     [
         "postgresql://idp@127.0.0.1:1/idp",
+        "postgresql://idp@127.0.0.1:1/idp?no_such_option=1",
         "sqlite:////proc/nowhere/idp.sqlite3",
+        "sqlite:///no-database.txt",
+        "sqlite:///:memory:",
+        "sqlite://",
         "not an address",
     ],
 )
-def test_a_database_that_can_not_be_opened_is_a_sentence(url: str) -> None:
+def test_a_database_that_can_not_be_opened_is_a_sentence(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("no-database.txt").write_text("no database" * 1000)
     with pytest.raises(DatabaseUnavailable) as refusal:
         Database(url.replace("postgresql:", "postgresql+psycopg:")).check()
     assert refusal.value.message.endswith(".")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import replace
 
 import pytest
@@ -37,11 +39,40 @@ def test_new_rules_and_a_changed_person_are_new_questions() -> None:
 
 
 def test_it_does_not_grow_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remembered, "MOST_ROLES", 20)
+    monkeypatch.setattr(remembered, "MOST_HELD", 30)
     memory, rules = RememberedGrants(), RuleSet([OPS], [DEV])
     for number in range(100):
         assert memory.of(rules, replace(ANN, directory_id=str(number)), HERE).grants
     assert len(memory._answers) <= 11
+    many = tuple(Group(f"group {number}") for number in range(100))
+    for number in range(100):
+        memory.of(rules, replace(ANN, directory_id=str(number), groups=many), HERE)
+    assert len(memory._answers) <= 2
+
+
+def test_a_person_who_is_read_anew_each_time_is_held_once() -> None:
+    memory, rules = RememberedGrants(), RuleSet([OPS], [DEV])
+    for number in range(100):
+        assert memory.of(rules, replace(ANN, display_name=str(number)), HERE).grants
+    assert len(memory._answers) == 1
+
+
+def test_rules_that_are_no_longer_in_force_are_not_held() -> None:
+    memory, rules = RememberedGrants(), RuleSet([OPS], [DEV])
+    memory.of(rules, replace(ANN, directory_id="2"), HERE)
+    gone = weakref.ref(rules)
+    memory.of(RuleSet([OPS], [DEV]), ANN, HERE)
+    del rules
+    gc.collect()
+    assert gone() is None
+
+
+def test_people_of_two_directories_with_one_identifier_are_two() -> None:
+    memory, rules = RememberedGrants(), RuleSet([OPS], [DEV])
+    stranger = replace(ANN, directory="corp", groups=())
+    for _ in range(2):
+        assert memory.of(rules, ANN, HERE).grants
+        assert not memory.of(rules, stranger, HERE).grants
 
 
 def test_people_of_whom_very_much_is_said_are_not_kept() -> None:
@@ -59,7 +90,7 @@ def test_people_of_whom_very_much_is_said_are_not_kept() -> None:
 
 
 def test_longer_people_take_more_of_the_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remembered, "MOST_ROLES", 40)
+    monkeypatch.setattr(remembered, "MOST_HELD", 40)
     memory, rules = RememberedGrants(), RuleSet([OPS], [DEV])
     long = replace(ANN, attributes={"description": ("x" * 9_000,)})
     for number in range(100):

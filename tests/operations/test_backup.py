@@ -58,7 +58,7 @@ def test_a_backup_under_load_is_put_back_whole(
     original, restored = chain(database_url), chain(elsewhere)
     assert_whole(restored)
     kept = restored[:-1]
-    assert restored[-1].detail.startswith('{"action": "database.restored"')
+    assert restored[-1].type == "database.restored"
     assert len(kept) > 20
     assert kept == original[: len(kept)]
     assert original[len(kept)].type == "assertion.issued"  # the load went on after the copy
@@ -105,6 +105,21 @@ def test_a_bad_copy_is_refused_before_anything_is_touched(
     assert refused.returncode == 2, refused.stdout
     assert refused.stderr.startswith("idp: ")
     assert "Traceback" not in refused.stderr
+    assert chain(sqlite_url) == before
+
+
+def test_a_backup_that_has_no_place_is_not_in_the_trail(tmp_path: Path, sqlite_url: str) -> None:
+    node = Node(tmp_path / "node", settings=company_settings(tmp_path, sqlite_url))
+    device = tmp_path / "device"
+    device.symlink_to("/dev/null")
+    (tmp_path / "there").write_text("something")
+    before = chain(sqlite_url)
+    for words in ([str(device), "--force"], [str(tmp_path / "there")], ["/proc/no/b.backup"]):
+        refused = node.command("db", "backup", *words)
+        assert refused.returncode == 2
+        assert refused.stderr.startswith("idp: ")
+    assert device.is_symlink()
+    assert (tmp_path / "there").read_text() == "something"
     assert chain(sqlite_url) == before
 
 

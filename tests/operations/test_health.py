@@ -15,8 +15,10 @@ from sqlalchemy import text
 from idp.directory.interface import Authentication, DirectoryUnavailable, MayTry, always
 from idp.directory.person import Person
 from idp.telemetry.readiness import KEPT_SECONDS, Readiness
+from idp.web.health import READINESS
 from tests.company import Company, make_company
 from tests.operations.node import Node
+from tests.servers.postgresql import PostgresServer
 
 ROLE = "arn:aws:iam::111122223333:role/Developer"
 
@@ -91,6 +93,31 @@ def test_is_not_ready_on_another_schema(company: Company) -> None:
     with company.parts.database.writing() as session:
         session.execute(text("UPDATE alembic_version SET version_num = '0000'"))
     answer = company.app.test_client().get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json is not None
+    assert answer.json["parts"]["database"] == "failing"
+
+
+def test_is_not_ready_on_a_full_disk(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("idp.db.engine.LEAST_FREE", 2**62)
+    answer = company.app.test_client().get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json is not None
+    assert answer.json["parts"]["database"] == "failing"
+
+
+def test_is_not_ready_on_a_standby(tmp_path: Path, postgres: PostgresServer) -> None:
+    name = postgres.copy_of("ready")
+    made = make_company(tmp_path, postgres.url(name), datetime.now(UTC))
+    client = made.app.test_client()
+    assert client.get("/readyz").status_code == 200
+    with made.parts.database.engine.begin() as connection:
+        change = f"ALTER DATABASE {name} SET default_transaction_read_only = on"
+        connection.execute(text(change))
+    made.parts.database.close()  # as after a failover
+    made.app.extensions[READINESS]._report = None
+    answer = client.get("/readyz")
+    made.parts.database.close()
     assert answer.status_code == 503
     assert answer.json is not None
     assert answer.json["parts"]["database"] == "failing"

@@ -11,6 +11,7 @@ import zlib
 from pathlib import Path
 
 import pytest
+from lxml import etree
 
 from tests.preflight.command import Command
 from tests.sandbox.maker import Recipe, metadata
@@ -115,6 +116,19 @@ def test_a_trust_policy_that_is_none(preflight: Command, given: bytes) -> None:
     assert "rust policy" in done.out
 
 
+@pytest.mark.parametrize("time", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"])
+def test_the_ends_of_the_calendar_are_times_like_others(preflight: Command, time: str) -> None:
+    def edit(root: etree._Element) -> None:
+        for element in root.iter():
+            for name in {"IssueInstant", "NotBefore", "AuthnInstant"} & set(element.attrib):
+                element.set(name, time)
+
+    held = preflight.file("metadata.xml", metadata())
+    words = ("--response", "-", "--metadata", held, "--json")
+    for more in (["--at", "issued"], ["--at", time], []):
+        assert preflight(*words, *more, stdin=Recipe(change=edit).text()).code in (0, 1)
+
+
 def test_wildcards_without_end_are_not_followed(preflight: Command) -> None:
     long = tuple("a" * 1000 for _ in range(60))
     recipe = Recipe(attributes={**Recipe().attributes, "urn:oid:1.3.6.1.4.1.5923.1.1.1.1": long})
@@ -134,8 +148,11 @@ def test_wildcards_without_end_are_not_followed(preflight: Command) -> None:
     [
         ["--at", "yesterday"],
         ["--at", "2026-03-01T12:00:00"],
+        ["--at", "0001-01-01T00:00:00+23:59"],
+        ["--at", "9999-12-31T23:59:59-23:59"],
         ["--role", "Developer"],
         ["--endpoint", "signin.aws.amazon.com"],
+        ["--endpoint", "http://["],
         ["--max-session-duration", "10"],
         ["--user", "ann"],
     ],

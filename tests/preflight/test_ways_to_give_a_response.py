@@ -8,6 +8,7 @@ from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
 
+from idp.preflight.trust_policy import read_trust_policy
 from tests.preflight.command import Command
 from tests.preflight.test_every_rule import LONG, policy
 from tests.sandbox import maker
@@ -188,5 +189,7 @@ def test_what_get_role_prints_is_taken_as_a_trust_policy(preflight: Command) -> 
         '{"Role": {"RoleName": "Developer", "MaxSessionDuration": 3600, '
         f'"AssumeRolePolicyDocument": {policy()}}}}}'
     )
-    file = preflight.file("role.json", role)
-    assert preflight.judge(LONG.text(), "--trust-policy", file).broken == ["session-length"]
+    for mark in ("", "\ufeff"):  # as some editors save it
+        file = preflight.file("role.json", mark + role)
+        assert preflight.judge(LONG.text(), "--trust-policy", file).broken == ["session-length"]
+        assert read_trust_policy(mark + role).longest == 3600

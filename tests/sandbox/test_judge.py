@@ -165,6 +165,8 @@ CHANGES: list[tuple[str, str, Break]] = [
     ("issue-instant", INVALID, put(f"{A}Assertion", "IssueInstant", at(61))),
     ("issue-instant", INVALID, put(f"{A}Assertion", "IssueInstant", "yesterday")),
     ("issue-instant", INVALID, put(f"{A}Assertion", "IssueInstant", "2026-03-01T12:00:00+01:00")),
+    ("issue-instant", INVALID, put(f"{A}Assertion", "IssueInstant", "20260301T120000Z")),
+    ("issue-instant", INVALID, put(f"{A}Assertion", "IssueInstant", "2026-03-01T12:00Z")),
     (
         "five-minutes",
         "Token must be redeemed within 5 minutes of issuance",
@@ -228,6 +230,14 @@ def test_leaves_later_rules_open_when_nothing_can_be_read(rule: str, text: str) 
     assert broken(judgement) == [rule]
     after = judgement.checks[[check.name for check in judgement.checks].index(rule) + 1 :]
     assert {check.passed for check in after} == {None}
+
+
+def test_a_response_that_is_too_short_is_not_called_too_long() -> None:
+    short, long = judge("abc").refusal, judge("A" * 100_001).refusal
+    assert short is not None
+    assert short.aws_error.message.endswith("greater than or equal to 4")
+    assert long is not None
+    assert long.aws_error.message.endswith("less than or equal to 100000")
 
 
 def test_names_encryption_as_what_is_in_the_way() -> None:

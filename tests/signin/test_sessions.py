@@ -14,6 +14,8 @@ from idp.db.engine import Database
 from idp.db.models import PersonRow, SessionRow
 from idp.directory.interface import Authentication, DirectoryUnavailable, MayTry, always
 from idp.directory.person import Group, Person
+from idp.entitlements.rule import RoleRule
+from idp.entitlements.store import Entitlements, apply_rules
 from idp.settings import SessionSettings
 from idp.signin.sessions import Sessions, SignedIn
 
@@ -190,6 +192,30 @@ def test_reads_the_person_again_when_what_we_know_is_old(
     fresh = sessions.refresh(signed_in, [shelf], later)
     assert fresh == replace(signed_in, person=replace(ANN, groups=()), refreshed_at=later)
     assert _find(sessions, token, later) == fresh
+
+
+def test_rules_that_change_while_a_directory_is_asked_count_at_once(
+    database: Database, sessions: Sessions, now: datetime
+) -> None:
+    rule = RoleRule("all", groups=("a",), roles=("Admin",), accounts=("dev",))
+    entitlements = Entitlements(database)
+
+    class Slow(Shelf):
+        def find(self, directory_id: str) -> Person | None:
+            with database.writing() as session:
+                apply_rules(session, [])
+            return super().find(directory_id)
+
+    with database.writing() as session:
+        apply_rules(session, [rule])
+    token, _ = sessions.open(ANN, ("password",), "192.0.2.1", now)
+    later = now + timedelta(minutes=2)
+    found = _find(sessions, token, later)
+    assert found is not None
+    assert entitlements.current(found.rules_revision).rules
+    fresh = sessions.refresh(found, [Slow([ANN])], later)
+    assert fresh is not None
+    assert not entitlements.current(fresh.rules_revision).rules
 
 
 def test_a_person_who_is_gone_loses_the_session(

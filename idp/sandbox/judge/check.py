@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 # Where a broken rule is mended; "late" is nobody's fault but the clock's.
@@ -76,13 +76,22 @@ class Notebook:
         self._checks = {rule.name: Check(rule, None) for rule in rules}
 
     def note(
-        self, name: str, passed: bool, seen: object = "", wanted: object = "", *, longest: int = 300
+        self,
+        name: str,
+        passed: bool,
+        seen: object = "",
+        wanted: object = "",
+        *,
+        longest: int = 300,
+        error: AwsError | None = None,
     ) -> bool:
         """Write the outcome of rule `name` down; gives `passed` back. KeyError if unknown.
 
-        Of `seen` and `wanted` no more than `longest` characters are kept.
+        Of `seen` and `wanted` no more than `longest` characters are kept. `error` is what AWS says
+        here in place of the rule's usual words.
         """
         rule = self._checks[name].rule
+        rule = replace(rule, error=error) if error else rule
         self._checks[name] = Check(rule, passed, _shown(seen, longest), _shown(wanted, longest))
         return passed
 

@@ -129,7 +129,7 @@ def _check_issue(assertion: etree._Element, now: datetime, notebook: Notebook) -
     stated = assertion.get("IssueInstant", "")
     issued = read_instant(stated)
     if issued is None or not notebook.note(
-        "issue-instant", issued <= now + CLOCK_SKEW, stated, f"no later than {now:%FT%TZ}"
+        "issue-instant", issued - now <= CLOCK_SKEW, stated, f"no later than {now:%FT%TZ}"
     ):
         notebook.note("issue-instant", False, stated or "missing", "a UTC time, not in the future")
         return _START_OF_TIME
@@ -149,7 +149,7 @@ def _check_window(conditions: etree._Element, now: datetime, notebook: Notebook)
     starts = read_instant(early)
     notebook.note(
         "conditions-not-before",
-        early is None or (starts is not None and starts <= now + CLOCK_SKEW),
+        early is None or (starts is not None and starts - now <= CLOCK_SKEW),
         early or "absent",
         f"no later than {now:%FT%TZ}",
     )

@@ -16,15 +16,17 @@ from idp.sandbox.judge.check import INVALID_RESPONSE, AwsError, Notebook, Rule
 SHORTEST, LONGEST = 4, 100_000
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}", re.ASCII)
 
+_BREAKS_LENGTH = (
+    "1 validation error detected: Value at 'sAMLAssertion' failed to satisfy constraint: "
+    "Member must have length"
+)
+_TOO_SHORT = AwsError("ValidationError", f"{_BREAKS_LENGTH} greater than or equal to {SHORTEST}")
+
 RULES = (
     Rule(
         "size",
         "The encoded response has 4 to 100,000 characters.",
-        AwsError(
-            "ValidationError",
-            "1 validation error detected: Value at 'sAMLAssertion' failed to satisfy constraint: "
-            "Member must have length less than or equal to 100000",
-        ),
+        AwsError("ValidationError", f"{_BREAKS_LENGTH} less than or equal to {LONGEST}"),
         "Send fewer roles or shorter attributes in one assertion.",
     ),
     Rule(
@@ -52,7 +54,11 @@ RULES = (
 def read_document(text: str, notebook: Notebook) -> etree._Element | None:
     """The root element of the encoded response, or None when it can't be read."""
     if not notebook.note(
-        "size", SHORTEST <= len(text) <= LONGEST, f"{len(text):,} characters", "4 to 100,000"
+        "size",
+        SHORTEST <= len(text) <= LONGEST,
+        f"{len(text):,} characters",
+        "4 to 100,000",
+        error=_TOO_SHORT if len(text) < SHORTEST else None,
     ):
         return None
     data = _decode(text)
