@@ -335,14 +335,20 @@ class RotationRow(Base):
 
 
 class RotationAccountRow(Base):
-    """How far a rotation is in one account; `problem` is why the last try failed, or empty."""
+    """How far a rotation is in one account's SAML provider, which is named by its ARN.
+
+    `problem` is why the last try failed, or empty. `left_at` is when the provider was last taken
+    off the list of accounts: what was known of it until then counts no more if it comes back.
+    """
 
     __tablename__ = "rotation_accounts"
 
     rotation_id: Mapped[str] = mapped_column(
         ForeignKey("rotations.id", ondelete="CASCADE"), primary_key=True
     )
-    number: Mapped[str] = mapped_column(String(12), primary_key=True)
+    provider: Mapped[str] = mapped_column(String(256), primary_key=True)
+    number: Mapped[str] = mapped_column(String(12))
+    left_at: Mapped[datetime | None]
     held_at: Mapped[datetime | None]
     proved_at: Mapped[datetime | None]
     withdrawn_at: Mapped[datetime | None]

@@ -8,11 +8,14 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from idp.aws.arn import ProviderArn
 from idp.entitlements.account import Account
 from idp.entitlements.store import stored_accounts
 from idp.keys.lifecycle import find_key
 from idp.keys.signing_key import SigningKey
 from idp.rotation.record import AccountProgress, Phase, Rotation, progress_of, rotation_named
+
+DELETE_PROVIDER = "If nobody needs it: aws iam delete-saml-provider --saml-provider-arn "
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +46,22 @@ class AccountReport:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftBehind:
+    """A provider that was given the next certificate, and has left the list of accounts since."""
+
+    provider: ProviderArn
+    given_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
-    """A rotation with its keys and accounts."""
+    """A rotation with its keys and accounts, and the providers that were left behind meanwhile."""
 
     rotation: Rotation
     old: SigningKey
     new: SigningKey
     accounts: tuple[AccountReport, ...]
+    left_behind: tuple[LeftBehind, ...] = ()
 
     @property
     def failures(self) -> list[AccountReport]:
@@ -120,6 +132,12 @@ class Report:
                     f"{name} could not be asked, and may hold the certificate of {self.new.id}. "
                     f"See: idp aws status {each.account.alias}"
                 )
+        said += [
+            f"{each.provider} is registered no longer, and keeps the certificates of "
+            f"{self.old.id} and {self.new.id}: nothing is withdrawn there. {DELETE_PROVIDER}"
+            f"{each.provider}"
+            for each in self.left_behind
+        ]
         return said
 
     def document(self) -> dict[str, Any]:
@@ -137,6 +155,14 @@ class Report:
             "verified_at": _time(rotation.verified_at),
             "ended_at": _time(rotation.ended_at),
             "accounts": [_account(each) for each in self.accounts],
+            "left_behind": [
+                {
+                    "provider": str(each.provider),
+                    "number": each.provider.account,
+                    "held_at": _time(each.given_at),
+                }
+                for each in self.left_behind
+            ],
         }
 
 
@@ -144,13 +170,20 @@ def report_of(session: Session, rotation_id: str) -> Report:
     """How the rotation of that identifier stands. Raises RotationRefused."""
     rotation = rotation_named(session, rotation_id)
     progress = progress_of(session, rotation_id)
+    accounts = stored_accounts(session)
+    registered = {account.provider for account in accounts}
     return Report(
         rotation,
         find_key(session, rotation.old_key_id),
         find_key(session, rotation.next_key_id),
         tuple(
-            AccountReport(account, progress.get(account.number, AccountProgress()))
-            for account in stored_accounts(session)
+            AccountReport(account, progress.get(account.provider, AccountProgress()))
+            for account in accounts
+        ),
+        tuple(
+            LeftBehind(provider, known.given_at)
+            for provider, known in sorted(progress.items(), key=lambda each: str(each[0]))
+            if known.given_at and provider not in registered
         ),
     )
 
@@ -160,6 +193,7 @@ def _account(each: AccountReport) -> dict[str, Any]:
     return {
         "number": each.account.number,
         "alias": each.account.alias,
+        "provider": str(each.account.provider),
         "state": each.word.lower(),
         "held_at": _time(progress.held_at),
         "proved_at": _time(progress.proved_at),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -42,6 +43,7 @@ class Rotating(RuleBasedStateMachine):
         self.database = Database(f"sqlite:///{self.folder / 'test.sqlite3'}")
         schema.upgrade(self.database)
         self.company = RotatingCompany.make(self.folder, self.database, *ACCOUNTS[:2])
+        self.company.watch = self.at_boundary
         self.listed: list[Account] = list(ACCOUNTS[:2])
         self.registered = set(ACCOUNTS[:2])
         self.running = False
@@ -66,6 +68,21 @@ class Rotating(RuleBasedStateMachine):
                 if each.progress.excluded:
                     self.registered.discard(each.account)
 
+    def at_boundary(self, name: str) -> None:
+        """The moment in which a key begins to sign: is it known wherever it has to be?"""
+        if name == "activated":
+            excluded = [each for each in self.company.report.accounts if each.progress.excluded]
+            self.every_listed_account_holds_it(without=[each.account for each in excluded])
+
+    def every_listed_account_holds_it(self, without: Sequence[Account] = ()) -> None:
+        active = self.company.active
+        for each in self.listed:
+            assert each in without or active.fingerprint in self.company.aws.held(each), each
+
+    def listed_as(self, each: Account) -> Account | None:
+        """The account of that number as it is on the list, with whichever provider."""
+        return next((known for known in self.listed if known.number == each.number), None)
+
     def latest(self) -> Rotation | None:
         with self.database.reading() as session:
             return latest_rotation(session)
@@ -76,7 +93,7 @@ class Rotating(RuleBasedStateMachine):
 
     @rule(crash_at=crash, excluded=st.lists(some_account, max_size=1))
     def resume(self, crash_at: int, excluded: list[Account]) -> None:
-        chosen = [each for each in excluded if each in self.listed]
+        chosen = [known for each in excluded if (known := self.listed_as(each))]
         self.attempt(lambda: resume(self.company.around, chosen), crash_at)
 
     @rule(crash_at=crash)
@@ -120,6 +137,7 @@ class Rotating(RuleBasedStateMachine):
         def work() -> None:
             looked = look(self.company.around, keys[number % len(keys)].id)
             activate_by_hand(self.company.around, looked)
+            self.every_listed_account_holds_it()
 
         self.attempt(work)
 
@@ -139,23 +157,35 @@ class Rotating(RuleBasedStateMachine):
 
     @rule(each=some_account)
     def add_account(self, each: Account) -> None:
-        if each not in self.listed:
+        if self.listed_as(each) is None:
             self.company.add(each)
             self.listed.append(each)
 
-    @rule(each=some_account)
-    def remove_account(self, each: Account) -> None:
-        if each in self.listed:
-            self.company.remove(each)
-            self.listed.remove(each)
-            self.registered.discard(each)
+    @rule(each=some_account, deleted=st.booleans())
+    def remove_account(self, each: Account, deleted: bool) -> None:
+        """And perhaps its provider in AWS, too."""
+        if known := self.listed_as(each):
+            self.company.remove(known)
+            self.listed.remove(known)
+            self.registered.discard(known)
+            if deleted:
+                self.company.aws.delete(known)
+
+    @rule(each=some_account, name=st.sampled_from(["ExampleIdP", "OtherIdP"]))
+    def change_provider(self, each: Account, name: str) -> None:
+        known = self.listed_as(each)
+        if known and known.provider_name != name:
+            other = replace(known, provider_name=name)
+            self.company.add(other)
+            self.listed[self.listed.index(known)] = other
+            self.registered.discard(known)
 
     @precondition(lambda self: self.company.aws.refusing == set())
     @rule(each=some_account)
     def register(self, each: Account) -> None:
-        if each in self.listed:
-            self.company.register(each)
-            self.registered.add(each)
+        if known := self.listed_as(each):
+            self.company.register(known)
+            self.registered.add(known)
 
     @rule(refusing=st.sets(st.sampled_from([each.number for each in ACCOUNTS]), max_size=1))
     def refuse(self, refusing: set[str]) -> None:

@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 import time
-from collections.abc import Callable
-from pathlib import Path
-from subprocess import PIPE, Popen
 
 import pytest
+from sqlalchemy import select
 
-from idp.db.models import AwsAccountRow
+from idp.db.models import AwsAccountRow, RotationAccountRow
 from idp.entitlements.account import Account
 from idp.entitlements.store import delete_account, save_account
 from tests.aws.faulty_proxy import FaultyProxy, losing_the_answer, refusing
-from tests.aws.installation import Installation
-from tests.aws.running_sandbox import RunningSandbox
-from tests.rotation.commands import Rotating
+from tests.rotation.commands import Rotating, start, wait_for
 
 UPDATE = "UpdateSAMLProvider"
-
-
-@pytest.fixture
-def rotating(
-    installation: Installation, sandbox: RunningSandbox, accounts: list[Account]
-) -> Rotating:
-    return Rotating(installation, sandbox, accounts)
 
 
 def test_a_whole_rotation(rotating: Rotating) -> None:
@@ -297,18 +284,32 @@ def test_accounts_added_and_removed_by_command_meanwhile(
         assert session.get(AwsAccountRow, dev.number) is None
 
 
-def start(rotating: Rotating, *words: str) -> Popen[str]:
-    """`idp …` as a program of its own."""
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("IDP_")},
-        "PYTHONPATH": str(Path(__file__).parents[2]),
-    }
-    command = [sys.executable, "-m", "idp", "-c", str(rotating.installation.file), *words]
-    return Popen(command, env=environment, stdout=PIPE, stderr=PIPE, text=True)
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+def test_another_provider_by_command_meanwhile_is_waited_for_and_the_first_is_named(
+    rotating: Rotating, proxy: FaultyProxy
+) -> None:
+    dev, prod, test = rotating.accounts
+    proxy.always(dev.number, UPDATE, refusing("AccessDenied", 403))
+    assert rotating.rotate().exit_code == 1
+    add = ("account", "add", prod.number, "--alias", "prod", "--update", "--provider", "Other")
+    changed = rotating.installation.run(*add)
+    assert changed.exit_code == 0, changed.output
+    for words in ("goes on trusting", str(prod.provider), "idp aws register prod"):
+        assert words in changed.stderr
+    document = rotating.json("--resume", code=1)
+    states = {each["provider"]: each["state"] for each in document["accounts"]}
+    other = f"arn:aws:iam::{prod.number}:saml-provider/Other"
+    assert states == {str(dev.provider): "failed", other: "holds", str(test.provider): "holds"}
+    assert [each["provider"] for each in document["left_behind"]] == [str(prod.provider)]
+    removed = rotating.installation.run("account", "remove", "test")
+    assert str(test.provider) in removed.stderr
+    readded = ("account", "add", test.number, "--alias", "test")
+    assert rotating.installation.run(*readded).exit_code == 0
+    with rotating.installation.database.reading() as session:
+        rows = {row.provider: row.left_at for row in session.scalars(select(RotationAccountRow))}
+    assert rows[str(prod.provider)]
+    assert rows[str(test.provider)]
+    assert not rows[other]
+    proxy.heal()
+    resumed = rotating.certs("rotate", "--resume")
+    assert resumed.exit_code == 0, resumed.output
+    assert str(prod.provider) in resumed.stderr
