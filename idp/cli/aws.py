@@ -130,7 +130,7 @@ def add(
         if left:
             note_departure(session, left, utc_now())
         action = AccountChanged if known else AccountAdded
-        on_account_changed(session, database, action, wanted)
+        on_account_changed(session, database, action, wanted, left)
     click.echo(f"{'Changed' if known else 'Registered'} account {number} ({alias}).")
     if left:
         _tell_left_behind(left)
@@ -215,10 +215,18 @@ def _tell_left_behind(provider: ProviderArn) -> None:
 
 
 def on_account_changed(
-    session: Session, database: Database, kind: type[AdminEvent], changed: Account
+    session: Session,
+    database: Database,
+    kind: type[AdminEvent],
+    changed: Account,
+    left: ProviderArn | None = None,
 ) -> None:
-    """Record the change in the audit trail, in the transaction that makes it."""
-    event = kind(actor=acting_admin(), subject=changed.number, changes=account_document(changed))
+    """Record the change in the audit trail, in the transaction that makes it.
+
+    `left` is the provider that the account had until now, if it gets another one.
+    """
+    changes = account_document(changed) | ({"provider_before": str(left)} if left else {})
+    event = kind(actor=acting_admin(), subject=changed.number, changes=changes)
     AuditLog(database).append(session, event, command_origin())
 
 
