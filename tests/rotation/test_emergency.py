@@ -203,7 +203,9 @@ def test_what_a_rotation_gave_and_took_is_known_of_accounts_that_left(
         assert all(each.held_at for each in found)
     with installation.database.writing() as session:
         session.execute(delete(AuditEventRow))
-    assert prod.provider in {each.provider for each in departed_holders(installation.database, old)}
+    for key, providers in ((old, [prod.provider]), (new, [prod.provider, test.provider])):
+        found = departed_holders(installation.database, key)
+        assert [each.provider for each in found] == providers
 
 
 def test_the_keys_that_lay_beside_it_go_with_it_unless_they_are_known_to_be_safe(
