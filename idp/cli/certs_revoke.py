@@ -41,6 +41,10 @@ from idp.signin.sessions import end_everybody
 Distributed = list[tuple[Account, Registration | AccountRefusal]]
 
 
+class NoReason(IdpError):
+    """The audit trail would not know why."""
+
+
 class NotConfirmed(IdpError):
     """Nobody said yes."""
 
@@ -94,6 +98,8 @@ def revoke(
       idp certs revoke 5f2c --compromised --reason "backup tape lost" --end-sessions
       idp certs revoke 5f2c --reason "made by mistake"
     """
+    if not reason.strip():
+        raise NoReason("A key is revoked for a reason, which the audit trail keeps.", "Give one.")
     settings = settings_from(context)
     reach = reach_of(settings, endpoint_url, timeout)
     database = open_database(context)

@@ -15,6 +15,7 @@ from idp.keys.lifecycle import find_key
 from idp.keys.signing_key import SigningKey
 from idp.rotation.record import AccountProgress, Phase, Rotation, progress_of, rotation_named
 
+LOCKED_OUT = "nobody can sign in there until it has the new certificate."
 DELETE_PROVIDER = "If nobody needs it: aws iam delete-saml-provider --saml-provider-arn "
 
 
@@ -29,6 +30,16 @@ class AccountReport:
     def failed(self) -> bool:
         """Whether something is wrong that holds the rotation up, or leaves a certificate behind."""
         return self.progress.problem is not None and not self.progress.excluded
+
+    def locked_out(self, rotation: Rotation) -> bool:
+        """Whether the rotation went on without it, and it is not known to have caught up since."""
+        left_out = self.progress.excluded and self.progress.held_at is None
+        return left_out and rotation.activated_at is not None
+
+    @property
+    def mending(self) -> str:
+        """What to do about an account that the rotation went on without."""
+        return f"Run: idp aws register {self.account.alias}"
 
     @property
     def word(self) -> str:
@@ -122,11 +133,8 @@ class Report:
         said = []
         for each in self.accounts:
             name = f"{each.account.alias} ({each.account.number})"
-            if each.progress.excluded and self.rotation.activated_at:
-                said.append(
-                    f"{name} was excluded: nobody can sign in there until it has the new "
-                    f"certificate. Run: idp aws register {each.account.alias}"
-                )
+            if each.locked_out(self.rotation):
+                said.append(f"{name} was excluded: {LOCKED_OUT} {each.mending}")
             elif each.failed and self.rotation.phase is Phase.ABORTED:
                 said.append(
                     f"{name} could not be asked, and may hold the certificate of {self.new.id}. "

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from idp.keys.attention import Attention
 from idp.rotation.lease import Holder, holder_of
 from idp.rotation.record import Phase, open_rotation
-from idp.rotation.report import Report, report_of
+from idp.rotation.report import LOCKED_OUT, Report, report_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Standing:
             return f"{_named(self.holder)} works on it now."
         if until:
             return f"It waits for the end of the overlap, {until:%Y-%m-%d %H:%M:%S} UTC."
-        return f"It waits for somebody. {self._stuck()}"
+        return "It waits for somebody."
 
     @property
     def attention(self) -> tuple[Attention, ...]:
@@ -63,26 +63,28 @@ class Standing:
             if problem:
                 name = f"{each.account.alias} ({each.account.number})"
                 yield Attention(name, problem.message, problem.advice)
-        if self.worked_on or self.report.waits_until(self.now):
-            return
-        _, advice = self.report.sentences(self.now)
-        yield Attention(f"rotation {self.report.rotation.id}", self._stuck(), advice)
+        for each in self.report.accounts:
+            if each.locked_out(self.report.rotation):
+                name = f"{each.account.alias} ({each.account.number})"
+                message = f"The rotation went on without it: {LOCKED_OUT}"
+                yield Attention(name, message, each.mending)
+        if not self.worked_on and not self.report.waits_until(self.now):
+            yield Attention(f"rotation {self.report.rotation.id}", *self._stuck())
 
-    def _stuck(self) -> str:
+    def _stuck(self) -> tuple[str, str]:
+        """Why it does not go on by itself, and what to do."""
         rotation = self.report.rotation
+        outcome, advice = self.report.sentences(self.now)
         if self.holder is not None:
-            return f"{_named(self.holder)} has ended in the midst of it. {self._outcome}"
+            return f"{_named(self.holder)} has ended in the midst of it. {outcome}", advice
         over = rotation.overlap_until
         if rotation.phase is Phase.OVERLAP and over and over <= self.now:
-            return (
+            message = (
                 f"The overlap is over since {over:%Y-%m-%d %H:%M:%S} UTC, and the certificate of "
                 f"{rotation.old_key_id} is still in the accounts."
             )
-        return self._outcome
-
-    @property
-    def _outcome(self) -> str:
-        return self.report.sentences(self.now)[0]
+            return message, "Run: idp certs rotate --resume (a timer does it with --schedule)"
+        return outcome, advice
 
 
 def standing_of(session: Session, now: datetime) -> Standing | None:

@@ -253,6 +253,13 @@ def test_ten_published_keys_leave_room_for_the_new_one(installation: Installatio
     assert sorted(states(installation).values()) == ["active"] + ["revoked"] * 10
 
 
+def test_no_key_is_revoked_without_a_reason(installation: Installation) -> None:
+    key = active(installation)
+    refused = certs(installation, "revoke", key.id, "--compromised", "--yes", "--reason", " ")
+    assert type(refused.exception).__name__ == "NoReason"
+    assert states(installation) == {key.id: "active"}
+
+
 @pytest.mark.parametrize("name", ["", "zz", "0" * 64])
 def test_a_key_that_is_not_there_is_told(installation: Installation, name: str) -> None:
     refused = revoke(installation, name, "--compromised")

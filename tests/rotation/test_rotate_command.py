@@ -121,6 +121,28 @@ def test_going_on_without_an_account_says_what_that_means(
     assert rotating.held(prod) == {rotating.active.fingerprint}
 
 
+def test_an_excluded_account_that_is_mended_is_one_like_the_others_again(
+    rotating: Rotating, proxy: FaultyProxy
+) -> None:
+    old, prod = rotating.active, rotating.accounts[1]
+    proxy.always(prod.number, UPDATE, refusing("AccessDenied", 403))
+    assert rotating.rotate("--exclude", "prod").exit_code == 0
+    locked_out = rotating.certs("status", "--exit-code")
+    assert locked_out.exit_code == 1
+    assert f"! prod ({prod.number}): The rotation went on without it" in locked_out.stdout
+    assert rotating.installation.run("register", "prod").exit_code == 1
+    assert rotating.certs("status", "--exit-code").exit_code == 1
+    proxy.heal()
+    assert rotating.installation.run("register", "prod").exit_code == 0
+    assert rotating.certs("status", "--exit-code").exit_code == 0
+    rotating.end_overlap()
+    done = rotating.certs("rotate", "--resume")
+    assert done.exit_code == 0, done.output
+    assert "nobody can sign in there" not in done.output
+    assert rotating.held(prod) == {rotating.active.fingerprint}
+    assert old.fingerprint != rotating.active.fingerprint
+
+
 def test_an_abort_goes_back(rotating: Rotating, proxy: FaultyProxy) -> None:
     old = rotating.active
     proxy.always(rotating.accounts[1].number, UPDATE, refusing("AccessDenied", 403))
@@ -198,7 +220,12 @@ def test_a_timer_does_what_is_due_and_is_silent_otherwise(
     monkeypatch.setenv("IDP_KEYS__ROTATE_DAYS_BEFORE", "20")  # the certificate ends in 30 days
     silent = rotating.certs("rotate", "--schedule")
     assert (silent.exit_code, silent.output) == (0, "")
+    nothing = rotating.certs("rotate", "--schedule", "--dry-run")
+    assert (nothing.exit_code, nothing.output) == (0, "Nothing is due.\n")
     monkeypatch.setenv("IDP_KEYS__ROTATE_DAYS_BEFORE", "31")
+    due = rotating.certs("rotate", "--schedule", "--dry-run")
+    assert "Publish 2 certificates" in due.stdout
+    assert rotating.states == ["active"]
     began = rotating.certs("rotate", "--schedule")
     assert began.exit_code == 0, began.output
     assert rotating.states == ["retiring", "active"]
