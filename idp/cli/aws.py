@@ -208,7 +208,8 @@ def remove(context: click.Context, number_or_alias: str, force: bool) -> None:
 def _tell_left_behind(provider: ProviderArn) -> None:
     """What is forgotten here goes on in AWS: whoever has one of our keys can sign in there."""
     click.echo(
-        f"Mind: {provider} goes on trusting our keys in AWS, and no rotation takes them out there. "
+        f"Mind: {provider} goes on trusting the keys that it was given in AWS, and no rotation "
+        "takes them out there. "
         f"{DELETE_PROVIDER}{provider}",
         err=True,
     )

@@ -115,6 +115,7 @@ def revoke(
     distributed = _tell_accounts(database, settings, accounts, reach, workers)
     revoked = done.keys or (found,)
     ledger = [row for each in revoked for row in issued_with(database, each.fingerprint)]
+    ledger.sort(key=lambda record: record.seq)
     departed = _departed(database, revoked)
     if as_json:
         document = _document(revoked, done, distributed, ledger)

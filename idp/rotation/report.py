@@ -12,7 +12,8 @@ from idp.aws.arn import ProviderArn
 from idp.entitlements.account import Account
 from idp.entitlements.store import stored_accounts
 from idp.keys.lifecycle import find_key
-from idp.keys.signing_key import SigningKey
+from idp.keys.signing_key import KeyState, SigningKey
+from idp.rotation.changed_keys import forced_turn
 from idp.rotation.record import AccountProgress, Phase, Rotation, progress_of, rotation_named
 
 LOCKED_OUT = "nobody can sign in there until it has the new certificate."
@@ -84,6 +85,8 @@ class Report:
         rotation = self.rotation
         if rotation.phase is not Phase.OVERLAP or rotation.verified_at is None:
             return None
+        if forced_turn(rotation, self.old, self.new) is not None:
+            return None
         until = rotation.overlap_until
         return until if until is not None and until > now else None
 
@@ -91,6 +94,7 @@ class Report:
         """What has come of it and what is left to do, in a few sentences."""
         rotation, failed = self.rotation, len(self.failures)
         some = f"{failed} account{'s' if failed > 1 else ''} failed"
+        signs = "signs now" if self.new.state is KeyState.ACTIVE else f"is {self.new.state}"
         waits = self.waits_until(now)
         match rotation.phase:
             case Phase.DISTRIBUTING:
@@ -103,14 +107,14 @@ class Report:
                 ]
             case Phase.OVERLAP if waits:
                 return [
-                    f"Key {self.new.id} signs now. The certificate of {self.old.id} stays "
+                    f"Key {self.new.id} {signs}. The certificate of {self.old.id} stays "
                     f"published until {waits:%Y-%m-%d %H:%M:%S} UTC.",
                     "After that run: idp certs rotate --resume (or have a timer run "
                     "idp certs rotate --schedule).",
                 ]
             case Phase.OVERLAP | Phase.WITHDRAWING:
                 return [
-                    f"Key {self.new.id} signs now. {some if failed else 'Not finished'}: an "
+                    f"Key {self.new.id} {signs}. {some if failed else 'Not finished'}: an "
                     f"account may still hold the certificate of {self.old.id}.",
                     "Mend what is named and run: idp certs rotate --resume",
                 ]
@@ -122,7 +126,8 @@ class Report:
                     "as it is: idp certs rotate --abort --exclude ACCOUNT",
                 ]
             case Phase.DONE:
-                return [f"Done: key {self.new.id} signs, and {self.old.id} is {self.old.state}."]
+                signs = signs.removesuffix(" now")
+                return [f"Done: key {self.new.id} {signs}, and {self.old.id} is {self.old.state}."]
             case Phase.ABORTED:
                 return [
                     f"Gone back: key {self.old.id} signs, and {self.new.id} is {self.new.state}."

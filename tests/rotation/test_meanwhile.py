@@ -16,6 +16,8 @@ from idp.keys.store import generate_key
 from idp.rotation.lease import LeaseLost, RotationBusy
 from idp.rotation.record import Phase
 from idp.rotation.rotate import abort, resume
+from idp.rotation.schedule import Due, what_is_due
+from idp.rotation.standing import standing_of
 from tests.aws.documents import OTHERS, metadata
 from tests.rotation.company import RotatingCompany, account
 
@@ -284,6 +286,27 @@ def test_a_new_key_that_is_stolen_while_the_old_one_leaves_does_not_come_back(
     assert company.states == ["retired", "revoked", "active"]
     for each in (FIRST, SECOND):
         assert company.aws.held(each) == {company.active.fingerprint}
+
+
+def test_both_keys_stolen_in_the_overlap_end_it_and_nobody_says_that_one_of_them_signs(
+    company: RotatingCompany,
+) -> None:
+    company.rotate()
+    with company.database.writing() as session:
+        old, stolen = company.keys
+        new = generate_key(session, company.settings, now=company.time)
+        revoke(session, old.id, company.time, "test", "stolen")
+        revoke_and_replace(session, stolen.id, new.id, company.time, "test", "stolen")
+    with company.database.reading() as session:
+        assert what_is_due(session, company.settings, company.time) is Due.GO_ON
+        standing = standing_of(session, company.time)
+    assert standing
+    assert standing.attention
+    resume(company.around)
+    assert company.phase() is Phase.DONE
+    [sentence] = company.report.sentences(company.time)
+    assert sentence == f"Done: key {stolen.id} is revoked, and {old.id} is revoked."
+    assert company.aws.held(FIRST) == {company.active.fingerprint}
 
 
 def test_an_old_key_that_is_retired_by_hand_leaves_the_accounts_before_the_overlap_is_over(
