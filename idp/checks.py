@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from pathlib import Path
 
 from idp.aws.destination import check_destination
 from idp.aws.endpoints import DEFAULT, PARTITIONS, BadEndpoint, sign_in_endpoint
@@ -20,13 +21,14 @@ from idp.entitlements.template import Template
 from idp.errors import IdpError
 from idp.keys.custody import FILE, open_signer
 from idp.keys.encryption_at_rest import NONE, key_file
-from idp.keys.file_custody import at_rest
-from idp.keys.store import active_key, published_keys
+from idp.keys.file_custody import at_rest, unknown_key_files
+from idp.keys.store import active_key, all_keys, published_keys
 from idp.settings import Settings
 from idp.signin.negotiate import NoTicketDirectory
 from idp.web.tls import require_usable_pair
 
 EXPIRY_WARNING = timedelta(days=60)
+LEFT_OVER_AFTER = timedelta(hours=1)  # a command that is at work needs no more
 
 
 class Severity(StrEnum):
@@ -64,6 +66,7 @@ def check_all(settings: Settings, now: datetime) -> Iterator[Finding]:
         yield Finding(Severity.GOOD, "database", f"{kind}, schema up to date.")
         yield from _key(settings, database, now)
         yield from _encryption(settings, database)
+        yield from _unknown_files(settings, database, now)
         yield from _entitlements(settings, database)
     finally:
         database.close()
@@ -264,6 +267,23 @@ def _encryption(settings: Settings, database: Database) -> Iterator[Finding]:
             subject,
             f"{beside} lies in the folder of the key files, so a copy of that gives both away.",
             "Move it, and set keys.encryption_key_file.",
+        )
+
+
+def _unknown_files(settings: Settings, database: Database, now: datetime) -> Iterator[Finding]:
+    """Private keys that nobody knows of: a command was killed before it wrote its key down."""
+    with database.reading() as session:
+        known = [Path(key.locator) for key in all_keys(session)]
+    found = unknown_key_files(settings.keys.folder.absolute(), known, now - LEFT_OVER_AFTER)
+    if found:
+        yield Finding(
+            Severity.WARNING,
+            "key files",
+            f"{len(found)} of no key that is known here: {', '.join(map(str, found[:5]))}"
+            + ", …" * (len(found) > 5)
+            + ".",
+            "A command that was killed leaves such. Remove them, unless another installation "
+            "has them.",
         )
 
 

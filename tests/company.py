@@ -25,12 +25,13 @@ from idp.directory.passwords import Passwords
 from idp.entitlements.account import Account, Accounts
 from idp.entitlements.rules_file import parse_rules
 from idp.entitlements.store import apply_rules, save_account
-from idp.keys.store import active_key, generate_key
+from idp.keys.store import active_key
 from idp.sandbox.judge import judge_response, read_metadata
 from idp.settings import Settings
 from idp.web.parts import Parts
 from tests import independent
 from tests.independent import SAML
+from tests.making import generate_key
 
 PASSWORD = "correct horse battery staple"
 ACCOUNTS = (

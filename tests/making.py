@@ -9,9 +9,13 @@ from functools import cache
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from sqlalchemy.orm import Session
 
 from idp.keys.certificate import self_signed, to_base64
+from idp.keys.new_key import new_key
+from idp.keys.signing_key import SigningKey
 from idp.saml.response import NAME_ID_FORMATS, Attribute, NameId, Statement
+from idp.settings import Settings
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 ROLE_ATTRIBUTE = "https://aws.amazon.com/SAML/Attributes/Role"
@@ -39,6 +43,20 @@ def memory_key(bits: int = 2048, number: int = 1) -> MemoryKey:
     private = rsa.generate_private_key(65537, bits)
     certificate = self_signed(private, f"test key {number}", NOON, timedelta(days=365))
     return MemoryKey(private, certificate)
+
+
+def generate_key(
+    session: Session,
+    settings: Settings,
+    *,
+    now: datetime,
+    custody: str = "file",
+    actor: str = "",
+    days: int | None = None,
+) -> SigningKey:
+    """A signing key of any custody in a transaction of the test's, which is to be committed."""
+    new = new_key(settings, now=now, custody=custody, actor=actor, days=days)
+    return new.write_down(session)
 
 
 def statement(

@@ -14,6 +14,7 @@ from idp.cli.acting import acting_admin, command_origin
 from idp.cli.context import open_database, settings_from
 from idp.db.engine import Database
 from idp.keys.custody import FILE
+from idp.keys.encryption_lock import alone
 from idp.keys.file_custody import AtRest
 from idp.keys.reencryption import (
     Encrypted,
@@ -21,10 +22,12 @@ from idp.keys.reencryption import (
     drop_old_key_encryption_keys,
     encrypt_file,
     require_encryption,
+    require_key_encryption_key,
 )
 from idp.keys.signing_key import SigningKey
 from idp.keys.steps import Step, note_step
 from idp.keys.store import all_keys
+from idp.settings import Settings
 
 
 @click.command()
@@ -36,7 +39,7 @@ def encrypt(context: click.Context, new_key: bool, as_json: bool) -> None:
 
     With --new-key (for keys.encryption = "file") they are encrypted with a new key-encryption key,
     and the old one is removed when none of them needs it any more. It can be broken off at any
-    point and run again. Running servers go on meanwhile.
+    point and run again. Running servers go on meanwhile; a second one of this command waits.
 
     \b
     Examples:
@@ -46,6 +49,19 @@ def encrypt(context: click.Context, new_key: bool, as_json: bool) -> None:
     """
     settings, database = settings_from(context), open_database(context)
     require_encryption(settings)
+    with alone(database, settings):
+        done = _encrypt(database, settings, new_key)
+    if as_json:
+        click.echo(json.dumps([_document(each) for each in done], indent=2))
+        return
+    for each in done:
+        click.echo(f"Key {each.key.id}: {_words(each.before)} → {_words(each.after)}")
+    if not done:
+        click.echo("Every key file is encrypted as the settings say.")
+
+
+def _encrypt(database: Database, settings: Settings, new_key: bool) -> list[Encrypted]:
+    require_key_encryption_key(settings, _files(database))
     if new_key:
         add_key_encryption_key(settings)
     done = []
@@ -55,13 +71,7 @@ def encrypt(context: click.Context, new_key: bool, as_json: bool) -> None:
             _record(database, changed)
             done.append(changed)
     drop_old_key_encryption_keys(settings, _files(database))
-    if as_json:
-        click.echo(json.dumps([_document(each) for each in done], indent=2))
-        return
-    for each in done:
-        click.echo(f"Key {each.key.id}: {_words(each.before)} → {_words(each.after)}")
-    if not done:
-        click.echo("Every key file is encrypted as the settings say.")
+    return done
 
 
 def _files(database: Database) -> Sequence[SigningKey]:

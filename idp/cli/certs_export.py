@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -39,6 +40,7 @@ class ExportRefused(IdpError):
 @click.option("--private", is_flag=True, help="The private key, not the certificate.")
 @click.option("--reason", metavar="TEXT", help="With --private: why, for the audit trail.")
 @passphrase_options
+@click.option("--json", "as_json", is_flag=True, help="Print JSON; a private key is never in it.")
 @click.pass_context
 def export(
     context: click.Context,
@@ -49,6 +51,7 @@ def export(
     reason: str | None,
     passphrase_file: Path | None,
     passphrase_env: str | None,
+    as_json: bool,
 ) -> None:
     """Give out a key's certificate.
 
@@ -60,6 +63,7 @@ def export(
     Examples:
       idp certs export 3fa9 > idp.crt
       idp certs export 3fa9 --der --out idp.cer
+      idp certs export 3fa9 --json | jq -r .certificate
       idp certs export 3fa9 --private --reason "move to the new site" --out idp.key
     """
     with open_database(context).reading() as session:
@@ -67,7 +71,15 @@ def export(
     if not private:
         if reason or passphrase_file or passphrase_env:
             raise click.UsageError("--reason and the passphrase are for --private.")
-        _give(_certificate(found, der), out, "The certificate file")
+        if as_json and (out is None or str(out) == "-"):
+            if der:
+                raise click.UsageError(
+                    "JSON has the certificate in PEM; for --der name --out FILE."
+                )
+        else:
+            _give(_certificate(found, der), out, "The certificate file", quietly=as_json)
+        if as_json:
+            _tell(found, out, certificate=to_pem(found.certificate))
         return
     if der:
         raise click.UsageError("--der is for certificates; private keys are given in PEM.")
@@ -76,13 +88,17 @@ def export(
             "A private key is written to a new file, and none was named.",
             "Give --out FILE; or --out - for standard output, if you really want that.",
         )
+    if as_json and str(out) == "-":
+        raise click.UsageError("A private key is never in JSON: name --out FILE.")
     if str(out) != "-" and (out.exists() or out.is_symlink()):
         raise ExportRefused(f"{out} is there already.", "Name a file that is not.")
     why = _reason(reason)
     passphrase = given_passphrase(passphrase_file, passphrase_env)
     pem = _private(context, found, passphrase)
     _record(open_database(context), found, why, encrypted=passphrase is not None)
-    _give(pem, out, "The private key")
+    _give(pem, out, "The private key", quietly=as_json)
+    if as_json:
+        _tell(found, out, reason=why, with_passphrase=passphrase is not None)
 
 
 def _certificate(key: SigningKey, der: bool) -> bytes:
@@ -126,10 +142,17 @@ def _record(database: Database, key: SigningKey, reason: str, *, encrypted: bool
         AuditLog(database).append(session, event, command_origin())
 
 
-def _give(content: bytes, out: Path | None, what: str) -> None:
+def _tell(key: SigningKey, out: Path | None, **told: str | bool) -> None:
+    file = None if out is None or str(out) == "-" else str(out)
+    document = {"id": key.id, "fingerprint": key.fingerprint, "file": file, **told}
+    click.echo(json.dumps(document, indent=2))
+
+
+def _give(content: bytes, out: Path | None, what: str, *, quietly: bool) -> None:
     if out is None or str(out) == "-":
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
         return
     write_new(out, content, what)
-    click.echo(f"{what} is in {out}.", err=True)
+    if not quietly:
+        click.echo(f"{what} is in {out}.", err=True)

@@ -16,9 +16,10 @@ from idp.cli.given_file import others_can_read, read_given
 from idp.cli.key_document import key_document
 from idp.cli.passphrase_input import asked_passphrase, given_passphrase, passphrase_options
 from idp.keys.custody import CUSTODIES, FILE
-from idp.keys.importing import Pair, PassphraseNeeded, import_key, read_pair
+from idp.keys.importing import Pair, PassphraseNeeded, imported_key, read_pair
+from idp.keys.new_key import generated_key
 from idp.keys.signing_key import SigningKey
-from idp.keys.store import generate_key, require_room
+from idp.keys.store import require_room
 
 
 @click.command()
@@ -45,8 +46,13 @@ def generate(context: click.Context, custody: str, as_json: bool) -> None:
     settings, database = settings_from(context), open_database(context)
     with database.reading() as session:
         require_room(session)  # before a token or a cloud is bothered; seen to again with the row
-    with database.writing() as session:
-        key = generate_key(session, settings, now=utc_now(), custody=custody, actor=acting_admin())
+    with (
+        generated_key(
+            database, settings, now=utc_now(), custody=custody, actor=acting_admin()
+        ) as new,
+        database.writing() as session,
+    ):
+        key = new.write_down(session)
         AuditLog(database).append(session, _event(KeyGenerated, key), command_origin())
     _tell(key, as_json)
 
@@ -87,8 +93,11 @@ def import_pair(
     certificate = read_given(certificate_file, "The certificate file") if certificate_file else None
     passphrase = given_passphrase(passphrase_file, passphrase_env)
     pair = _pair(content, certificate, passphrase)
-    with database.writing() as session:
-        key = import_key(session, settings, pair, utc_now(), acting_admin())
+    with (
+        imported_key(database, settings, pair, utc_now(), acting_admin()) as new,
+        database.writing() as session,
+    ):
+        key = new.write_down(session)
         AuditLog(database).append(session, _event(KeyImported, key), command_origin())
     _tell(key, as_json)
     if others_can_read(file):

@@ -33,7 +33,13 @@ from idp.keys.publication import publish_metadata
 from idp.keys.signing_key import SigningKey
 from idp.rotation.departed import Departed, departed_holders
 from idp.rotation.distribution import distribute
-from idp.rotation.emergency import Revocation, Revoked, carry_out, plan_revocation
+from idp.rotation.emergency import (
+    Revocation,
+    Revoked,
+    carry_out,
+    plan_revocation,
+    successor_for,
+)
 from idp.rotation.registration_record import record_registration
 from idp.settings import Settings
 from idp.signin.sessions import end_everybody
@@ -143,8 +149,9 @@ def _confirm(
         click.echo(f"Key {found.id} is revoked already; the accounts are told again.", err=True)
     if planned.needs_successor:
         click.echo("A new key is made and signs at once.", err=True)
-    plural = "" if len(accounts) == 1 else "s"
-    click.echo(f"{len(accounts)} AWS account{plural}: the metadata is replaced.", err=True)
+    if accounts:
+        plural = "" if len(accounts) == 1 else "s"
+        click.echo(f"{len(accounts)} AWS account{plural}: the metadata is replaced.", err=True)
     if end_sessions:
         click.echo("Everybody is signed out.", err=True)
     if yes:
@@ -165,13 +172,17 @@ def _carry_out(
     end_sessions: bool,
 ) -> Revoked:
     audit, actor, origin = AuditLog(database), acting_admin(), command_origin()
-    with database.writing() as session:
+    with (
+        successor_for(
+            database, settings, planned, custody=custody, actor=actor, now=utc_now()
+        ) as new,
+        database.writing() as session,
+    ):
         done = carry_out(
             session,
             audit,
-            settings,
             planned,
-            custody=custody,
+            new,
             reason=reason,
             compromised=compromised,
             actor=actor,
@@ -272,9 +283,10 @@ def _sum_up(
                 err=True,
             )
     tell_advice([each for each in failed if isinstance(each[1], AccountRefusal)])  # type: ignore[misc]
-    click.echo(
-        f"{len(distributed) - len(failed)} of {len(distributed)} accounts are up to date.", err=True
-    )
+    if distributed:
+        good, all_ = len(distributed) - len(failed), len(distributed)
+        accounts = "account is" if all_ == 1 else "accounts are"
+        click.echo(f"{good} of {all_} {accounts} up to date.", err=True)
 
 
 def _departed(database: Database, revoked: Sequence[SigningKey]) -> list[Departed]:

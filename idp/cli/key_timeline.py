@@ -42,7 +42,7 @@ def timeline_table(found: Timeline, columns: int) -> RenderableType:
         )
     signs: Sequence[str | tuple[str, str]] = (
         *((f"{_BLOCKS[state]} {state}  ", _COLOURS[state]) for state in _BLOCKS),
-        ("─ certificate is valid  ", "dim"),
+        ("─ certificate valid  ", "dim"),
         ("▾ │ now", "bold"),
     )
     return Group(table, Text.assemble(*signs))

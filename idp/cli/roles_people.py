@@ -14,6 +14,7 @@ from idp.cli.context import directories_of, settings_from
 from idp.cli.progress import progress_bar
 from idp.db.engine import Database
 from idp.db.models import LocalUserRow
+from idp.directory.ldap.attributes import attribute_map
 from idp.directory.local import NoSuchUser
 from idp.directory.person import Person
 from idp.directory.person_json import BadPersonDocument, person_from_json
@@ -43,6 +44,17 @@ class BadPeopleFile(IdpError):
 def configured_directories(settings: Settings) -> dict[str, DirectoryKind]:
     """The directories by name, as rules may name them."""
     return {each.name: each.kind for each in settings.directories}
+
+
+def attributes_read(settings: Settings) -> dict[str, frozenset[str]]:
+    """What each LDAP server or Active Directory is asked for, by our names."""
+    read = {}
+    for each in settings.directories:
+        if each.kind != "local":
+            preset = "active_directory" if each.kind == "active_directory" else each.preset
+            own = attribute_map(each.model_copy(update={"preset": preset}))
+            read[each.name] = frozenset(own.others)
+    return read
 
 
 def everyone(context: click.Context, database: Database, file: Path | None) -> Iterator[Person]:

@@ -16,7 +16,12 @@ from idp.audit.log import AuditLog
 from idp.cli.acting import acting_admin, command_origin
 from idp.cli.circumstances import circumstance_options, circumstances_of
 from idp.cli.context import open_database, settings_from
-from idp.cli.roles_people import configured_directories, everyone, people_option
+from idp.cli.roles_people import (
+    attributes_read,
+    configured_directories,
+    everyone,
+    people_option,
+)
 from idp.db.engine import Database
 from idp.entitlements.facts import Circumstances
 from idp.entitlements.plan import Plan, make_plan, recorded_changes
@@ -151,7 +156,17 @@ def _planned(
         )
     after = parse_rules(content, accounts, directories)
     people = everyone(context, database, people_file)
-    made = make_plan(before, after, accounts, people, names, keep, circumstances, directories)
+    made = make_plan(
+        before,
+        after,
+        accounts,
+        people,
+        names,
+        keep,
+        circumstances,
+        directories,
+        attributes_read(settings),
+    )
     return made, made_at
 
 

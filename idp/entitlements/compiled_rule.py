@@ -21,6 +21,7 @@ from idp.entitlements.role_names import (
     same_role,
 )
 from idp.entitlements.rule import RoleRule
+from idp.entitlements.rule_table import shortened
 from idp.entitlements.template import Template
 
 
@@ -82,6 +83,13 @@ class CompiledRule:
     def denies(self) -> bool:
         """Whether it takes roles away."""
         return self.rule.effect == "deny"
+
+    @property
+    def denies_everyone(self) -> bool:
+        """Whether it takes its roles from whoever comes, however and from wherever."""
+        rule = self.rule
+        limited = rule.directory or rule.factors or rule.networks
+        return self.denies and rule.everyone and not limited
 
     @property
     def fixed_targets(self) -> tuple[Target, ...]:
@@ -162,18 +170,21 @@ class CompiledRule:
 
     def _of_value(self, value: str) -> Target | Unreachable:
         what = f"the attribute {self.rule.role_attribute}"
-        shown = repr(value if len(value) <= 200 else f"{value[:197]}...")
+        shown = repr(shortened(value, 200))
         try:
             role, provider = parse_role_value(value)
             role_by_arn(str(role))
         except BadArn as problem:
-            return Unreachable(value, f"{what} has the value {shown}: {problem.message}")
+            return Unreachable(
+                value, f"{what} has the value {shown}: {shortened(problem.message, 400)}"
+            )
         found = _registered(role, self._accounts)
         if isinstance(found, Unreachable):
             return Unreachable(value, f"{what} has the value {shown}: {found.reason}")
         if not self._allows(found.account):
             return self._not_allowed(f"{what} with the value {shown}", found.account)
-        if provider not in (None, found.account.provider):
+        # Who vouches says nothing about a role that is taken away.
+        if provider not in (None, found.account.provider) and not self.denies:
             return Unreachable(
                 value,
                 f"{what} has the value {shown}: the account {found.account.alias} knows us as "

@@ -15,7 +15,7 @@ from idp.entitlements.group_conditions import (
     InGroupOfDn,
     InGroupOfSid,
 )
-from idp.entitlements.names import name_key
+from idp.entitlements.names import loose_key, name_key
 from idp.entitlements.pattern import GroupPattern
 from idp.entitlements.rule import RoleRule
 
@@ -103,16 +103,18 @@ class NamedUser:
         return resembling(facts.user_key, self.users, "user")
 
 
-@dataclass(frozen=True, slots=True)
 class HasAttribute:
-    """One of the attribute's values is one of these, compared exactly."""
+    """One of the attribute's values is one of these: exactly; in any spelling, if a rule denies."""
 
-    name: str
-    values: tuple[str, ...]
+    def __init__(self, name: str, values: tuple[str, ...], *, denies: bool) -> None:
+        self.name = name
+        self.values = values
+        self.key = loose_key if denies else str
+        self.keys = frozenset(map(self.key, values))
 
     def met(self, facts: Facts) -> bool:
         """Any value will do."""
-        return not set(self.values).isdisjoint(facts.person.attributes.get(self.name, ()))
+        return not self.keys.isdisjoint(map(self.key, facts.person.attributes.get(self.name, ())))
 
     def wanted(self) -> str:
         """In words."""
@@ -159,7 +161,8 @@ class HasRoleAttribute:
 def conditions_of(rule: RoleRule) -> tuple[Condition, ...]:
     """The rule's conditions in the order in which they are explained.
 
-    What can't be known in a rule that denies counts as met. Raises BadPattern, BadDn, BadNetwork.
+    What can't be known in a rule that denies counts as met, and so does what is only spelled
+    in another way. Raises BadPattern, BadDn, BadNetwork.
     """
     denies = rule.effect == "deny"
     bases = GroupBases.parse(rule.group_base, doubt_counts=denies)
@@ -171,14 +174,17 @@ def conditions_of(rule: RoleRule) -> tuple[Condition, ...]:
     if rule.users:
         conditions.append(NamedUser(rule.users))
     if rule.groups:
-        conditions.append(InGroup(rule.groups, bases))
+        conditions.append(InGroup(rule.groups, bases, denies=denies))
     if rule.group_dns:
-        conditions.append(InGroupOfDn(rule.group_dns))
+        conditions.append(InGroupOfDn(rule.group_dns, denies=denies))
     if rule.group_sids:
         conditions.append(InGroupOfSid(rule.group_sids))
-    conditions.extend(HasAttribute(name, values) for name, values in rule.attributes.items())
+    for name, values in rule.attributes.items():
+        conditions.append(HasAttribute(name, values, denies=denies))
     if rule.group_pattern:
-        conditions.append(InGroupNamedLike(GroupPattern.parse(rule.group_pattern), bases))
+        conditions.append(
+            InGroupNamedLike(GroupPattern.parse(rule.group_pattern, any_case=denies), bases)
+        )
     if rule.role_attribute:
         conditions.append(HasRoleAttribute(rule.role_attribute))
     if rule.factors:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from idp.entitlements.names import name_key
+from idp.entitlements.names import loose_key, name_key
 from idp.errors import IdpError
 
 LONGEST_DN = 2048
@@ -83,6 +83,13 @@ def dn_key(text: str) -> Dn | None:
         return parse_dn(text)
     except BadDn:
         return None
+
+
+@lru_cache(maxsize=REMEMBERED)
+def loose_dn_key(text: str) -> Dn | None:
+    """As `dn_key`, with values compared as `loose_key` does: for denying alone."""
+    dn = dn_key(text)
+    return dn and tuple(frozenset((kind, loose_key(value)) for kind, value in each) for each in dn)
 
 
 def _value(text: str, position: int) -> tuple[str, int]:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from idp.directory.person import Group
 from idp.entitlements.condition_words import groups_in_words, one_of, resembling
-from idp.entitlements.dn import Dn, dn_key, lies_under, parse_dn
+from idp.entitlements.dn import Dn, dn_key, lies_under, loose_dn_key, parse_dn
 from idp.entitlements.facts import Facts
-from idp.entitlements.names import name_key
+from idp.entitlements.names import loose_key, name_key
 from idp.entitlements.pattern import GroupPattern
 
 
@@ -27,13 +27,17 @@ class GroupBases:
     @classmethod
     def parse(cls, texts: tuple[str, ...], *, doubt_counts: bool) -> GroupBases:
         """Read the bases. Raises BadDn."""
-        return cls(texts, tuple(map(parse_dn, texts)), doubt_counts)
+        keys = tuple(map(parse_dn, texts))
+        if doubt_counts:
+            keys = tuple(filter(None, map(loose_dn_key, texts)))
+        return cls(texts, keys, doubt_counts)
 
     def hold(self, group: Group) -> bool:
         """Whether the group lies under one of them."""
         if not self.keys:
             return True
-        key = dn_key(group.dn) if group.dn else None
+        key_of = loose_dn_key if self.doubt_counts else dn_key
+        key = key_of(group.dn) if group.dn else None
         if key is None:
             return self.doubt_counts
         return any(lies_under(key, base) for base in self.keys)
@@ -52,16 +56,18 @@ class GroupBases:
 
 
 class InGroup:
-    """The person is a member of one of these groups."""
+    """The person is a member of one of these groups; for a rule that denies by any spelling."""
 
-    def __init__(self, groups: tuple[str, ...], bases: GroupBases) -> None:
+    def __init__(self, groups: tuple[str, ...], bases: GroupBases, *, denies: bool) -> None:
         self.groups = groups
-        self.keys = frozenset(map(name_key, groups))
+        self.key = loose_key if denies else name_key
+        self.keys = frozenset(map(self.key, groups))
         self.bases = bases
 
     def met(self, facts: Facts) -> bool:
         """Whatever the case."""
-        if self.keys.isdisjoint(facts.group_keys):
+        keys = facts.group_keys if self.key is name_key else map(self.key, facts.group_names)
+        if self.keys.isdisjoint(keys):
             return False
         return not self.bases.keys or any(map(self.bases.hold, self._named(facts)))
 
@@ -81,19 +87,20 @@ class InGroup:
         return next(filter(None, hints), "")
 
     def _named(self, facts: Facts) -> tuple[Group, ...]:
-        return tuple(group for group in facts.person.groups if name_key(group.name) in self.keys)
+        return tuple(group for group in facts.person.groups if self.key(group.name) in self.keys)
 
 
 class InGroupOfDn:
-    """The person is a member of one of the groups with these DNs."""
+    """The person is a member of one of the groups with these DNs. Raises BadDn."""
 
-    def __init__(self, dns: tuple[str, ...]) -> None:
+    def __init__(self, dns: tuple[str, ...], *, denies: bool) -> None:
         self.dns = dns
-        self.keys = frozenset(map(parse_dn, dns))
+        self.key = loose_dn_key if denies else dn_key
+        self.keys = frozenset(self.key(dn) for dn in dns if parse_dn(dn))
 
     def met(self, facts: Facts) -> bool:
         """As DNs compare, not as texts do."""
-        return any(group.dn and dn_key(group.dn) in self.keys for group in facts.person.groups)
+        return any(group.dn and self.key(group.dn) in self.keys for group in facts.person.groups)
 
     def wanted(self) -> str:
         """In words."""

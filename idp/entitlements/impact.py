@@ -34,17 +34,19 @@ class PersonImpact:
     directory: str = ""
 
     @property
+    def changes(self) -> bool:
+        """Whether a role comes, goes or becomes another."""
+        return bool(self.gained or self.lost or self.altered)
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether there is something that AWS would refuse, or could not tell apart."""
+        return bool(self.problems or self.session_name or self.source_identity or self.unusable)
+
+    @property
     def is_nothing(self) -> bool:
         """Whether there is nothing to tell."""
-        return not (
-            self.gained
-            or self.lost
-            or self.altered
-            or self.problems
-            or self.session_name
-            or self.source_identity
-            or self.unusable
-        )
+        return not (self.changes or self.is_wrong)
 
 
 @dataclass(slots=True)
@@ -53,6 +55,7 @@ class ImpactTotals:
 
     people: int = 0
     concerned: int = 0
+    wrong: int = 0
     gaining: int = 0
     losing: int = 0
     altered: int = 0
@@ -65,6 +68,7 @@ class ImpactTotals:
         """Count one person."""
         self.people += 1
         self.concerned += not person.is_nothing
+        self.wrong += person.is_wrong
         self.gaining += bool(person.gained)
         self.losing += bool(person.lost)
         self.altered += bool(person.altered)

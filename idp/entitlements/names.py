@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
+
+REMEMBERED = 20_000
 
 
 def name_key(name: str) -> str:
@@ -19,6 +22,20 @@ def name_key(name: str) -> str:
     ):
         name = unicodedata.normalize("NFC", name)
     return "".join(_fold(character) for character in name)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def loose_key(text: str) -> str:
+    """What texts have in common that a directory may take for one (RFC 4518): for denying alone.
+
+    Besides case that is how wide characters are and other compatibility forms, how many blanks
+    stand in a row, and what is invisible. So a rule that denies can't be walked around by another
+    spelling, and no rule that gives is met by one.
+    """
+    if text.isascii():
+        return " ".join(text.lower().split())
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return " ".join("".join(c for c in folded if unicodedata.category(c) != "Cf").split())
 
 
 def _fold(character: str) -> str:

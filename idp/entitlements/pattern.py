@@ -23,7 +23,7 @@ class GroupPattern:
     """A checked pattern. `match` gives its account and role parts.
 
     `names_account` and `names_role` say which of them it has. `prefix` is the plain text with
-    which every name that matches begins; it may be empty.
+    which every name that matches begins, whatever its case; it may be empty.
     """
 
     text: str
@@ -34,8 +34,11 @@ class GroupPattern:
     _parts: Mapping[str, re.Pattern[str]] = field(compare=False, repr=False)
 
     @classmethod
-    def parse(cls, text: str) -> GroupPattern:
-        """Check and compile. Raises BadPattern naming the first thing that is not allowed."""
+    def parse(cls, text: str, *, any_case: bool = False) -> GroupPattern:
+        """Check and compile, for names in the case that it says or in any (of ASCII).
+
+        Raises BadPattern naming the first thing that is not allowed.
+        """
         if len(text) > LONGEST_PATTERN:
             raise BadPattern(
                 f"The pattern has {len(text)} characters, and {LONGEST_PATTERN} are allowed.",
@@ -46,7 +49,7 @@ class GroupPattern:
                 "The pattern is not anchored at both ends.",
                 "Begin it with ^ and end it with $, so that only whole names match.",
             )
-        reader = PatternReader(text[1:-1])
+        reader = PatternReader(text[1:-1], any_case=any_case)
         ways = reader.read()
         if not reader.spans or any(reader.names.count(part) > 1 for part in PARTS):
             raise BadPattern(
@@ -60,13 +63,14 @@ class GroupPattern:
                 "The pattern can match one name in too many ways, and would be slow.",
                 "Separate its parts by a character that they can't contain, as in [^-]+-[^-]+.",
             )
-        parts = {name: re.compile(part, re.ASCII) for name, part in reader.spans.items()}
+        flags = re.ASCII | re.IGNORECASE if any_case else re.ASCII
+        parts = {name: re.compile(part, flags) for name, part in reader.spans.items()}
         return cls(
             text,
             "account" in parts,
             "role" in parts,
             plain_beginning(text[1:-1]),
-            re.compile(text, re.ASCII),
+            re.compile(text, flags),
             parts,
         )
 

@@ -118,9 +118,9 @@ def _first(sequence: _Sequence) -> frozenset[str] | None:
 
 
 @lru_cache(maxsize=1024)
-def _characters(written: str) -> frozenset[str]:
+def _characters(written: str, any_case: bool) -> frozenset[str]:
     """The characters that a character or class stands for; all beyond ASCII count as one."""
-    compiled = re.compile(written, re.ASCII)
+    compiled = re.compile(written, re.ASCII | re.IGNORECASE if any_case else re.ASCII)
     characters = {character for character in _ASCII if compiled.fullmatch(character)}
     if not written.isascii() or compiled.fullmatch(_BEYOND_ASCII):
         characters.add(_BEYOND_ASCII)
@@ -130,8 +130,9 @@ def _characters(written: str) -> frozenset[str]:
 class PatternReader:
     """Reads a pattern without its anchors and counts the ways of matching it."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, any_case: bool = False) -> None:
         self.text = text
+        self.any_case = any_case
         self.position = 0
         self.names: list[str] = []
         self.spans: dict[str, str] = {}
@@ -185,7 +186,7 @@ class PatternReader:
         return _Choice(tuple(alternatives))
 
     def _atom(self) -> _Atom:
-        characters = _characters(self._one_of_a_set())
+        characters = _characters(self._one_of_a_set(), self.any_case)
         return _Atom(characters, *self._quantity())
 
     def _one_of_a_set(self) -> str:

@@ -45,21 +45,31 @@ def make_plan(
     keep: int | None = None,
     circumstances: Circumstances = UNKNOWN,
     directories: Mapping[str, DirectoryKind] | None = None,
+    attributes_read: Mapping[str, frozenset[str]] | None = None,
 ) -> Plan:
     """Compare two versions of the rules, and what each gives to every one of `people`.
 
-    The people are taken to come as `circumstances` say; `directories` are those configured.
+    The people are taken to come as `circumstances` say; `directories` are those configured,
+    `attributes_read` as `advice_on` says.
 
-    All people are counted; of those concerned the first `keep` are kept, all if it is None.
+    All people are counted. Kept are the first `keep` for whom something changes, and as many with
+    something that AWS would refuse; all if it is None.
     """
     totals = ImpactTotals()
     kept: list[PersonImpact] = []
+    changing = wrong = 0
     old, new = RuleSet(before, accounts), RuleSet(after, accounts)
     for person in impact(old, new, people, names, circumstances):
         totals.count(person)
-        if not person.is_nothing and (keep is None or len(kept) < keep):
+        if keep is None:
+            wanted = not person.is_nothing
+        else:
+            wanted = (person.changes and changing < keep) or (person.is_wrong and wrong < keep)
+        if wanted:
             kept.append(person)
-    advice = tuple(advice_on(after, circumstances, directories or {}))
+            changing += person.changes
+            wrong += person.is_wrong
+    advice = tuple(advice_on(after, circumstances, directories or {}, attributes_read or {}))
     return Plan(tuple(after), difference(before, after), tuple(kept), totals, advice)
 
 

@@ -78,8 +78,15 @@ def _problem_lines(people: Iterable[PersonImpact]) -> Iterator[str]:
 
 def _summary(found: Difference, totals: ImpactTotals) -> str:
     """The plan in one line."""
+    wrong = ""
+    if totals.wrong:
+        have = "has" if totals.wrong == 1 else "have"
+        wrong = (
+            f" {_people(totals.wrong)} {have} something that AWS would refuse, or could not tell "
+            "apart."
+        )
     if found.empty:
-        return "Plan: no changes."
+        return f"Plan: no changes.{wrong}"
     text = (
         f"Plan: {counted(len(found.added), 'rule')} to add, {len(found.changed)} to change, "
         f"{len(found.removed)} to remove; "
@@ -88,7 +95,7 @@ def _summary(found: Difference, totals: ImpactTotals) -> str:
     )
     if totals.altered:
         text += f" For {_people(totals.altered)} the tags or duration of a role change."
-    return text
+    return text + wrong
 
 
 def plan_document(plan: Plan) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from idp.entitlements.directory_scope import DirectoryKind
 from idp.entitlements.facts import Circumstances
 from idp.entitlements.rule import RoleRule
+from idp.entitlements.template import OF_EVERYBODY, Template
 
 NAMED = 5
 
@@ -15,8 +16,14 @@ def advice_on(
     rules: Sequence[RoleRule],
     circumstances: Circumstances,
     directories: Mapping[str, DirectoryKind],
+    attributes_read: Mapping[str, frozenset[str]],
 ) -> Iterator[str]:
-    """Sentences for the administrator, each about all rules that it concerns."""
+    """Sentences for the administrator, each about all rules that it concerns.
+
+    `attributes_read` are those that a directory is asked for, by the names of the directories that
+    have to be asked for them.
+    """
+    yield from _unread(rules, attributes_read)
     by_name = [
         rule.name
         for rule in rules
@@ -42,6 +49,33 @@ def advice_on(
                 "so these rules give nothing here, and those that deny deny. "
                 f"Give {option} to see what they would do."
             )
+
+
+def _unread(
+    rules: Sequence[RoleRule], attributes_read: Mapping[str, frozenset[str]]
+) -> Iterator[str]:
+    unread: dict[tuple[str, str], list[str]] = {}
+    for rule in rules:
+        asked = attributes_of(rule)
+        for directory, read in attributes_read.items() if asked else ():
+            if rule.directory in ("", directory):
+                for attribute in sorted(asked - read):
+                    unread.setdefault((directory, attribute), []).append(rule.name)
+    for (directory, attribute), names in unread.items():
+        yield (
+            f"{_rules(names)}: nobody of {directory} has the attribute {attribute}, because that "
+            "directory is not asked for it. Name it in the settings, with LDAP's name for it: "
+            f'attributes = {{ {attribute} = "..." }}.'
+        )
+
+
+def attributes_of(rule: RoleRule) -> set[str]:
+    """The attributes that a rule asks for, but for what everybody has."""
+    texts = (rule.role_session_name, rule.source_identity, *rule.tags.values())
+    templates = [*texts, rule.duration] if isinstance(rule.duration, str) else texts
+    asked = {name for text in templates for name in Template.parse(text).attributes}
+    named = {rule.role_attribute} if rule.role_attribute else set()
+    return (asked - OF_EVERYBODY) | named | set(rule.attributes)
 
 
 def _rules(names: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ from idp.errors import IdpError
 LONGEST_NAME = 128
 LONGEST_TEXT = 2048
 MOST_VALUES = 10_000
+MOST_UNKNOWN = 10
 
 
 @dataclass(slots=True)
@@ -41,12 +43,14 @@ class RuleTable:
         self.problems = problems
 
     def unknown_keys(self) -> None:
-        """Note keys that no rule has."""
-        for key in self.document:
-            if key not in DOCUMENT_KEYS:
-                self.problems.add(
-                    key, f"{key!r} is not known.", f"Known are {', '.join(DOCUMENT_KEYS)}."
-                )
+        """Note keys that no rule has, the first of many."""
+        unknown = [key for key in self.document if key not in DOCUMENT_KEYS]
+        for key in unknown[:MOST_UNKNOWN]:
+            self.problems.add(
+                key, f"{_shown(key)} is not known.", f"Known are {', '.join(DOCUMENT_KEYS)}."
+            )
+        if len(unknown) > MOST_UNKNOWN:
+            self.problems.add("", f"{len(unknown) - MOST_UNKNOWN:,} more keys are not known.")
 
     def effect(self) -> Effect:
         """allow or deny."""
@@ -126,8 +130,7 @@ class RuleTable:
         good = [self._good_text(key, item, LONGEST_TEXT) for item in value]
         if not all(good):
             return ()
-        if len(set(value)) < len(value):
-            twice = next(item for item in value if value.count(item) > 1)
+        if twice := next((item for item, count in Counter(value).items() if count > 1), ""):
             self.problems.add(key, f"{_shown(twice)} stands there twice.", "Leave one out.")
         return tuple(value)
 
@@ -156,5 +159,12 @@ def _shown(value: object) -> str:
         return "an empty table" if not value else "a table"
     if isinstance(value, list | tuple):
         return "an empty list" if not value else "a list"
-    written = repr(value)
-    return written if len(written) <= 80 else f"{written[:77]}..."
+    try:
+        return shortened(repr(value))
+    except ValueError:  # Python writes no number of more than 4,300 digits
+        return "a number with too many digits"
+
+
+def shortened(text: str, longest: int = 80) -> str:
+    """At most so many characters of it."""
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."

@@ -11,17 +11,22 @@ from typing import Any
 import tomli_w
 
 from idp.aws.arn import BadArn
+from idp.directory.profile import RESERVED
 from idp.entitlements.account import Account, Accounts
 from idp.entitlements.directory_scope import DirectoryKind
 from idp.entitlements.document import read_rule
 from idp.entitlements.role_names import role_by_arn, role_from_part, role_in
 from idp.entitlements.rule import RoleRule, to_document
-from idp.entitlements.rule_table import Problems
+from idp.entitlements.rule_table import LONGEST_NAME, Problems, shortened
 from idp.errors import IdpError
 
 LARGEST_FILE = 8 * 1024 * 1024  # bytes; 10,000 ordinary rules are about 3 MB
 MOST_PROBLEMS_SHOWN = 50
 
+MOST_PARTS = 50  # of a dotted key; the time that TOML's reader takes grows with their square
+
+_PART = r"""(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*"""
+_LONG_KEY = re.compile(rf"(?:^|[{{,\[])[ \t]*(?:{_PART}){{{MOST_PARTS}}}", re.MULTILINE)
 _HEADER = re.compile(r"^[ \t]*\[\[[ \t]*rule[ \t]*\]\]", re.MULTILINE)
 
 
@@ -58,12 +63,13 @@ def parse_rules(
         rule = read_rule(table, problems, directories)
         if not problems.found:
             _check_accounts(rule, accounts, problems)
+            _check_attributes(rule, problems)
         if (first := first_of_name.setdefault(rule.name, index)) != index and rule.name:
             problems.add("name", f"Rule {first + 1} has the same name.", "Names are unique.")
         rules.append(rule)
         title = f"rule {rule.name!r}" if rule.name else f"rule {index + 1}"
         sentences.extend(
-            ", ".join(filter(None, (title, key, lines.of(index, key)))) + f": {sentence}"
+            ", ".join(filter(None, (title, shortened(key), lines.of(index, key)))) + f": {sentence}"
             for key, sentence in problems.found
         )
     if sentences:
@@ -103,6 +109,16 @@ def _check_accounts(rule: RoleRule, accounts: Accounts, problems: Problems) -> N
             problems.add("role", problem.message, problem.advice)
 
 
+def _check_attributes(rule: RoleRule, problems: Problems) -> None:
+    """Parts of a person are no attributes: nobody would meet such a condition."""
+    for name in RESERVED.intersection((*rule.attributes, rule.role_attribute)):
+        problems.add(
+            "role_attribute" if name == rule.role_attribute else "attributes",
+            f"{name!r} is no attribute that somebody can have.",
+            "There are users, groups and directory for these, and attributes of the directory.",
+        )
+
+
 _ANY_ACCOUNT = Account("000000000000", "any", "aws", "any")
 
 
@@ -134,12 +150,17 @@ def _decode(content: bytes) -> str:
 
 
 def _tables(text: str) -> Sequence[Mapping[str, Any]]:
+    if long_key := _LONG_KEY.search(text):
+        line = text.count("\n", 0, long_key.start()) + 1
+        raise RulesFileRefused([f"The rules file has a key with too many dots in line {line}."])
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as problem:
         raise RulesFileRefused([f"The rules file is not valid TOML: {problem}."]) from None
     except RecursionError:
         raise RulesFileRefused(["The rules file is nested too deep."]) from None
+    except ValueError:  # Python reads no number of more than 4,300 digits
+        raise RulesFileRefused(["The rules file has a number with too many digits."]) from None
     if unknown := [key for key in document if key != "rule"]:
         raise RulesFileRefused(
             [f"The rules file has {unknown[0]!r} at its top, and only [[rule]] is known."]
@@ -161,14 +182,22 @@ class _Lines:
         self._ends = [match.start() for match in re.finditer("\n", text)]
         self._starts = [match.start() for match in _HEADER.finditer(text)]
         self._trusted = len(self._starts) == rules
+        self._last: tuple[tuple[int, str], str] = ((-1, ""), "")
 
     def of(self, index: int, key: str) -> str:
         """The line of a rule's key, or of its header, as "line 12"; empty if that is unsure."""
         if not self._trusted:
             return ""
+        if self._last[0] != (index, key):  # a list may have thousands of mistakes
+            self._last = (index, key), self._found(index, key)
+        return self._last[1]
+
+    def _found(self, index: int, key: str) -> str:
         last = index + 1 == len(self._starts)
         end = len(self._text) if last else self._starts[index + 1]
-        written = re.compile(rf"^[ \t]*{re.escape(key)}[ \t]*[.=]", re.MULTILINE)
-        found = written.search(self._text, self._starts[index], end) if key else None
-        position = found.start() if found else self._starts[index]
+        position = self._starts[index]
+        if key and len(key) <= LONGEST_NAME:
+            written = re.compile(rf"^[ \t]*{re.escape(key)}[ \t]*[.=]", re.MULTILINE)
+            if found := written.search(self._text, position, end):
+                position = found.start()
         return f"line {bisect_left(self._ends, position) + 1}"

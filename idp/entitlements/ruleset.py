@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from idp.entitlements.account import Account, Accounts
 from idp.entitlements.compiled_rule import CompiledRule
-from idp.entitlements.dn import Dn, dn_key, parse_dn
+from idp.entitlements.dn import Dn, dn_key, loose_dn_key, parse_dn
 from idp.entitlements.facts import Facts
-from idp.entitlements.names import name_key
+from idp.entitlements.names import loose_key, name_key
 from idp.entitlements.rule import RoleRule
 
 _Key = TypeVar("_Key")
@@ -35,10 +35,15 @@ class RuleSet:
         self._by_attribute: dict[tuple[str, str], list[int]] = {}
         self._by_attribute_name: dict[str, list[int]] = {}
         self._by_prefix: dict[str, list[int]] = {}
+        self._denied_group: dict[str, list[int]] = {}
+        self._denied_group_dn: dict[Dn | None, list[int]] = {}
+        self._denied_attribute: dict[tuple[str, str], list[int]] = {}
         self._for_each: list[int] = []
         for compiled in self.rules:
             self._enter(compiled)
-        self._prefix_lengths = sorted({len(prefix) for prefix in self._by_prefix})
+        self._prefix_lengths = sorted(
+            {len(c.pattern.pattern.prefix) for c in self.rules if c.pattern} - {0}
+        )
 
     def candidates(self, facts: Facts) -> list[CompiledRule]:
         """The rules that may concern this person, in the order of the file."""
@@ -55,8 +60,9 @@ class RuleSet:
                     found.update(by_value)
         for length in self._prefix_lengths:
             for name in facts.group_names:
-                if by_prefix := self._by_prefix.get(name[:length]):
+                if by_prefix := self._by_prefix.get(name[:length].lower()):
                     found.update(by_prefix)
+        found.update(self._denying(facts))
         if self._by_group_dn:
             for each in facts.person.groups:
                 if each.dn and (by_dn := self._by_group_dn.get(dn_key(each.dn))):
@@ -67,24 +73,46 @@ class RuleSet:
                     found.update(by_sid)
         return [self.rules[position] for position in sorted(found)]
 
+    def _denying(self, facts: Facts) -> Iterator[int]:
+        """Rules that deny are found by every spelling of what they ask for."""
+        if self._denied_group:
+            for group in facts.group_names:
+                yield from self._denied_group.get(loose_key(group), ())
+        if self._denied_group_dn:
+            for each in facts.person.groups:
+                if each.dn:
+                    yield from self._denied_group_dn.get(loose_dn_key(each.dn), ())
+        if self._denied_attribute:
+            for name, values in facts.person.attributes.items():
+                for value in values:
+                    yield from self._denied_attribute.get((name, loose_key(value)), ())
+
     def _enter(self, compiled: CompiledRule) -> None:
         """Enter the rule under the first of its conditions that names something exactly."""
         rule, position = compiled.rule, compiled.position
         if rule.users:
             _enter(self._by_user, map(name_key, rule.users), position)
+        elif rule.groups and compiled.denies:
+            _enter(self._denied_group, map(loose_key, rule.groups), position)
         elif rule.groups:
             _enter(self._by_group, map(name_key, rule.groups), position)
+        elif rule.group_dns and compiled.denies:
+            _enter(self._denied_group_dn, map(loose_dn_key, rule.group_dns), position)
         elif rule.group_dns:
             _enter(self._by_group_dn, map(parse_dn, rule.group_dns), position)
         elif rule.group_sids:
             _enter(self._by_group_sid, rule.group_sids, position)
         elif rule.attributes:
             name, values = next(iter(rule.attributes.items()))
-            _enter(self._by_attribute, ((name, value) for value in values), position)
+            if compiled.denies:
+                keys = ((name, loose_key(value)) for value in values)
+                _enter(self._denied_attribute, keys, position)
+            else:
+                _enter(self._by_attribute, ((name, value) for value in values), position)
         elif rule.role_attribute:
             _enter(self._by_attribute_name, (rule.role_attribute,), position)
         elif compiled.pattern and compiled.pattern.pattern.prefix:
-            _enter(self._by_prefix, (compiled.pattern.pattern.prefix,), position)
+            _enter(self._by_prefix, (compiled.pattern.pattern.prefix.lower(),), position)
         else:
             self._for_each.append(position)
 

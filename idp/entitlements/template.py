@@ -19,6 +19,9 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.;-]{0,127}")
 _DEFAULT = "default:"
 
 
+OF_EVERYBODY = frozenset(("username", "display_name", "email", "directory", "mail"))
+
+
 class BadTemplate(IdpError):
     """Text that is not a template."""
 
@@ -49,6 +52,7 @@ class Template:
 
     Names are `username`, `display_name`, `email`, `directory`, and those of the person's
     attributes in lower case; the four first ones come before an attribute of the same name.
+    `mail` is the e-mail address of whoever has no attribute of that name.
     """
 
     text: str
@@ -141,6 +145,8 @@ def _values(person: Person, name: str) -> tuple[str, ...]:
             return (person.email or "",)
         case "directory":
             return (person.directory,)
+        case "mail":
+            return tuple(person.attributes.get(name, ())) or (person.email or "",)
         case _:
             return tuple(person.attributes.get(name, ()))
 

@@ -17,7 +17,8 @@ CONDITIONS = (
     *("attributes", "group_pattern", "role_attribute"),
 )
 
-_SID = re.compile(r"S-1-\d{1,15}(?:-\d{1,10}){1,15}", re.ASCII)
+# Without leading zeros, which no directory writes: such a SID would never be anybody's.
+_SID = re.compile(r"S-1-(?:0|[1-9]\d{0,14})(?:-(?:0|[1-9]\d{0,9})){1,15}", re.ASCII)
 
 
 def check_whom(rule: RoleRule, problems: Problems) -> None:
@@ -52,7 +53,10 @@ def _check_groups(rule: RoleRule, problems: Problems) -> None:
                 "group_sids", f"{sid!r} is not a security identifier.", "Write S-1-5-21-...-1104."
             )
     if rule.group_pattern:
-        problems.check("group_pattern", partial(GroupPattern.parse, rule.group_pattern))
+        denies = rule.effect == "deny"
+        problems.check(
+            "group_pattern", partial(GroupPattern.parse, rule.group_pattern, any_case=denies)
+        )
         if rule.groups:
             problems.add(
                 "groups", "groups can't stand beside group_pattern, which says it.", "Leave it out."

@@ -6,12 +6,10 @@ custodies there are.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
-from functools import partial
+import shlex
+from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import rsa
-from sqlalchemy.orm import Session
 
 from idp.errors import IdpError
 from idp.keys import file_custody, kms_custody, pkcs11_custody
@@ -19,7 +17,6 @@ from idp.keys.kms_connection import close_connections
 from idp.keys.made_key import MadeKey
 from idp.keys.signing_key import KeyUnusable, SigningKey
 from idp.keys.token_session import close_sessions
-from idp.keys.uncommitted import unless_committed
 from idp.saml.signature import Signer
 from idp.settings import Settings
 
@@ -28,40 +25,49 @@ PKCS11 = "pkcs11"
 KMS = "kms"
 CUSTODIES = (FILE, PKCS11, KMS)
 
-log = logging.getLogger("idp.keys")
-
 
 class UnknownCustody(IdpError):
     """A custody is named that does not exist, or that can't do what was asked."""
 
 
-def make_key(session: Session, settings: Settings, custody: str, key_id: str, bits: int) -> MadeKey:
-    """Make an RSA key of `bits` bits in `custody`; it goes again if `session` is not committed.
+def make_key(settings: Settings, custody: str, key_id: str, bits: int) -> MadeKey:
+    """Make an RSA key of `bits` bits in `custody`. A token or cloud may take its time for it.
 
-    The key is made before the session's transaction begins to hold locks. Raises KeyUnusable,
-    UnknownCustody.
+    Raises KeyUnusable, UnknownCustody.
     """
     if custody == FILE:
-        private = rsa.generate_private_key(public_exponent=65537, key_size=bits)
-        return keep_key(session, settings, key_id, private)
+        return keep_key(settings, key_id, rsa.generate_private_key(65537, bits))
     if custody == PKCS11:
-        made = pkcs11_custody.make_key(settings, key_id, bits)
-    elif custody == KMS:
-        made = kms_custody.make_key(settings, key_id, bits)
-    else:
-        raise _unknown(custody)
-    _stays_if_committed(session, partial(_give_up, custody, made.locator, settings))
-    return made
+        return pkcs11_custody.make_key(settings, key_id, bits)
+    if custody == KMS:
+        return kms_custody.make_key(settings, key_id, bits)
+    raise _unknown(custody)
 
 
-def keep_key(
-    session: Session, settings: Settings, key_id: str, private: rsa.RSAPrivateKey
-) -> MadeKey:
+def keep_key(settings: Settings, key_id: str, private: rsa.RSAPrivateKey) -> MadeKey:
     """Take a key that was made elsewhere into custody "file". Raises KeyUnusable."""
     path = file_custody.private_key_path(settings.keys.folder, key_id)
     file_custody.write_private_key(path, key_id, private, settings)
-    _stays_if_committed(session, lambda: path.unlink(missing_ok=True))
     return MadeKey(str(path), private)
+
+
+def forget_key(custody: str, locator: str, settings: Settings) -> None:
+    """Remove the private key of a key that was never used. Raises KeyUnusable, OSError."""
+    if custody == PKCS11:
+        pkcs11_custody.forget_key(locator, settings)
+    elif custody == KMS:
+        kms_custody.forget_key(locator, settings)
+    else:
+        Path(locator).unlink(missing_ok=True)
+
+
+def how_to_forget(custody: str, locator: str) -> str:
+    """What somebody does by hand instead of forget_key."""
+    if custody == PKCS11:
+        return f"Destroy both halves of {locator} with the HSM's own tool."
+    if custody == KMS:
+        return kms_custody.how_to_forget(locator)
+    return f"Remove the file: rm {shlex.quote(locator)}"
 
 
 def open_signer(key: SigningKey, settings: Settings) -> Signer:
@@ -91,23 +97,6 @@ def leave() -> None:
     """
     close_sessions()
     close_connections()
-
-
-def _stays_if_committed(session: Session, undo: Callable[[], object]) -> None:
-    try:
-        unless_committed(session, undo)
-    except BaseException:  # the database is away, so there is no transaction to wait for
-        undo()
-        raise
-
-
-def _give_up(custody: str, locator: str, settings: Settings) -> None:
-    """Remove a key whose row was not committed; if that fails, the log says what is left over."""
-    forget = pkcs11_custody.forget_key if custody == PKCS11 else kms_custody.forget_key
-    try:
-        forget(locator, settings)
-    except KeyUnusable as problem:
-        log.warning("an unused key is left over in %s: %s (%s)", custody, locator, problem.message)
 
 
 def read_private_key(key: SigningKey, settings: Settings) -> rsa.RSAPrivateKey:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -17,6 +20,8 @@ from idp.keys.signing_key import KeyUnusable, SigningKey
 from idp.settings import Settings
 
 WHAT = "The private key"
+# As private_key_path has it, or a draft of that.
+_NAME = re.compile(r"[0-9a-f]{16}\.key|\.[0-9a-f]{16}\.key\.[0-9a-f]{12}")
 _HASHES: dict[str, hashes.HashAlgorithm] = {
     "sha256": hashes.SHA256(),
     "sha384": hashes.SHA384(),
@@ -53,6 +58,23 @@ def private_key_path(folder: Path, key_id: str) -> Path:
     return (folder / f"{key_id}.key").absolute()
 
 
+def unknown_key_files(folder: Path, known: Collection[Path], before: datetime) -> list[Path]:
+    """Key files in `folder` that are none of `known`, nor of the time after `before`.
+
+    Also what was left of writing one. A folder that can't be read holds none.
+    """
+    try:
+        return sorted(
+            path
+            for path in folder.iterdir()
+            if _NAME.fullmatch(path.name)
+            and path not in known
+            and path.stat().st_mtime < before.timestamp()
+        )
+    except OSError:
+        return []
+
+
 def write_private_key(
     path: Path, key_id: str, private: rsa.RSAPrivateKey, settings: Settings
 ) -> None:
@@ -72,6 +94,19 @@ def read_private_key(key: SigningKey, settings: Settings) -> rsa.RSAPrivateKey:
     """The private key of `key`. Raises KeyUnusable, never showing what the file holds."""
     path = Path(key.locator)
     content = read_private(path, WHAT)
+    try:
+        return _private_key(content, key, settings)
+    except KeyUnusable:
+        # Since it was read, the file may have been encrypted anew, and its old key-encryption key
+        # be gone.
+        again = read_private(path, WHAT)
+        if again == content:
+            raise
+        return _private_key(again, key, settings)
+
+
+def _private_key(content: bytes, key: SigningKey, settings: Settings) -> rsa.RSAPrivateKey:
+    path = Path(key.locator)
     public = key.certificate.public_key()
     private: object = None
     try:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -15,13 +15,12 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from idp.db.engine import Database
 from idp.db.models import SigningKeyRow
 from idp.errors import IdpError
-from idp.keys.certificate import fingerprint, to_pem
-from idp.keys.custody import FILE, keep_key
-from idp.keys.signing_key import SigningKey
-from idp.keys.steps import Step
-from idp.keys.store import add_key, require_room
+from idp.keys.certificate import fingerprint
+from idp.keys.new_key import NewKey, given_key
+from idp.keys.store import require_room
 from idp.settings import Settings
 
 LEAST_BITS = 2048  # NIST SP 800-131A: no shorter RSA keys for new signatures
@@ -65,31 +64,28 @@ def read_pair(
     return Pair(rsa_key, _fitting(certificates, rsa_key, now))
 
 
-def import_key(
-    session: Session, settings: Settings, pair: Pair, now: datetime, actor: str
-) -> SigningKey:
-    """Take a pair in: active if there is no active key, else next.
+@contextmanager
+def imported_key(
+    database: Database, settings: Settings, pair: Pair, now: datetime, actor: str
+) -> Iterator[NewKey]:
+    """Take a pair into custody "file"; the block writes it down, or it goes again.
 
-    Raises KeyNotTaken, KeyStepRefused (ten keys are published already), KeyUnusable.
+    Raises KeyNotTaken (it is here already), KeyStepRefused (ten keys are published already), and
+    what given_key raises.
     """
+    with database.reading() as session:
+        _refuse_known(session, pair)
+        require_room(session)
+    with given_key(database, settings, pair.private, pair.certificate, now, actor) as new:
+        yield new
+
+
+def _refuse_known(session: Session, pair: Pair) -> None:
     known = session.scalar(
         select(SigningKeyRow).where(SigningKeyRow.fingerprint == fingerprint(pair.certificate))
     )
     if known is not None:
         raise KeyNotTaken(f"This certificate is here already: key {known.id}, {known.state}.")
-    require_room(session)
-    key_id = secrets.token_hex(8)
-    made = keep_key(session, settings, key_id, pair.private)
-    row = SigningKeyRow(
-        id=key_id,
-        custody=FILE,
-        locator=made.locator,
-        certificate=to_pem(pair.certificate),
-        fingerprint=fingerprint(pair.certificate),
-        created_at=now,
-        created_by=actor or None,
-    )
-    return add_key(session, row, Step.IMPORTED, now, actor)
 
 
 def _without_mark(content: bytes, what: str) -> bytes:
@@ -158,9 +154,10 @@ def _wrong_passphrase() -> KeyNotTaken:
 
 def _require_rsa(private: object) -> rsa.RSAPrivateKey:
     if not isinstance(private, rsa.RSAPrivateKey):
-        kinds = {ec.EllipticCurvePrivateKey: "EC", dsa.DSAPrivateKey: "DSA"}
-        kind = next((word for each, word in kinds.items() if isinstance(private, each)), "other")
-        raise KeyNotTaken(f"This is an {kind} key; signing keys are RSA.", "Make an RSA key.")
+        kinds = {ec.EllipticCurvePrivateKey: "an EC key", dsa.DSAPrivateKey: "a DSA key"}
+        found = (words for each, words in kinds.items() if isinstance(private, each))
+        kind = next(found, "a key of another kind")
+        raise KeyNotTaken(f"This is {kind}; signing keys are RSA.", "Make an RSA key.")
     if not LEAST_BITS <= private.key_size <= MOST_BITS:
         raise KeyNotTaken(
             f"This RSA key has {private.key_size} bits; signing keys have {LEAST_BITS} to "

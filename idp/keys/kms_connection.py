@@ -6,7 +6,6 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar, cast
 from urllib.parse import urlsplit
@@ -20,6 +19,7 @@ from idp.aws.iam import LOOPBACK, BadApiEndpoint, api_models, asks_for_code, che
 from idp.keys.bounded_calls import BoundedCalls, TookTooLong
 from idp.keys.gate import Gate
 from idp.keys.kms_refusal import kms_refusal, wants_new_credentials
+from idp.keys.left_over import take_away
 from idp.keys.signing_key import CustodyDown, KeyUnusable
 from idp.settings import KmsSettings
 
@@ -98,16 +98,22 @@ class KmsConnection:
         def public_key(client: KMSClient) -> bytes:
             return client.get_public_key(KeyId=key)["PublicKey"]
 
-        key = self._ask(create, "kms:CreateKey", "(a new one)", ADMIN_SECONDS)
+        try:
+            key = self._ask(create, "kms:CreateKey", "(a new one)", ADMIN_SECONDS)
+        except CustodyDown as problem:
+            raise CustodyDown(
+                problem.message,
+                "Run it again when KMS answers. If KMS made a key all the same, that has the tag "
+                f"idp-signing-key with the value {key_id}, and can be deleted.",
+            ) from None
         try:
             self._ask(name, "kms:CreateAlias", key, ADMIN_SECONDS)
             der = self._ask(public_key, "kms:GetPublicKey", key, ADMIN_SECONDS)
             public = load_der_public_key(der)
             if not isinstance(public, rsa.RSAPublicKey) or public.key_size != bits:
                 raise KeyUnusable(f"The KMS key {key} is not an RSA key of {bits} bits.")
-        except BaseException:
-            with suppress(KeyUnusable):
-                self.schedule_deletion(key)
+        except BaseException as problem:
+            take_away(lambda: self.schedule_deletion(key), key, deletion_by_hand(key), problem)
             raise
         return key, public
 
@@ -200,6 +206,11 @@ class KmsConnection:
             max_pool_connections=_THREADS,
             user_agent_extra="idp",
         )
+
+
+def deletion_by_hand(key: str) -> str:
+    """How an administrator has KMS delete the key of this ARN."""
+    return f"Delete it: aws kms schedule-key-deletion --key-id {key} --pending-window-in-days 7"
 
 
 _lock = threading.Lock()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from idp.keys.delegated_key import DelegatedKey, verified
-from idp.keys.kms_connection import kms_connection
+from idp.keys.kms_connection import deletion_by_hand, kms_connection
 from idp.keys.made_key import MadeKey
 from idp.keys.signing_key import KeyUnusable, SigningKey
 from idp.settings import KmsSettings, Settings
@@ -59,3 +59,8 @@ def open_signer(key: SigningKey, settings: Settings) -> KmsSigner:
 def forget_key(locator: str, settings: Settings) -> None:
     """Have KMS delete the key after its waiting time. Raises KeyUnusable, CustodyDown."""
     kms_connection(settings.keys.kms).schedule_deletion(locator)
+
+
+def how_to_forget(locator: str) -> str:
+    """What an administrator does by hand instead of forget_key."""
+    return deletion_by_hand(locator)

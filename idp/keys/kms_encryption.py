@@ -5,8 +5,9 @@ KMS is asked when a signing key is made and when a process opens it, not for eac
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -14,13 +15,18 @@ from botocore.parsers import ResponseParserError
 from botocore.session import Session
 
 from idp.aws.account_refusal import code_of, shortened
+from idp.keys.bounded_calls import BoundedCalls, TookTooLong
 from idp.keys.envelope import Bound, DataKey
 from idp.keys.signing_key import KeyUnusable
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
 
-# At most two attempts of 1 s to connect and 2 s to read: a worker waits 7 s in the worst case.
+T = TypeVar("T")
+
+# Two attempts of 1 s to connect and 2 s to read, with a pause between. Finding the address and the
+# credentials has no such limits, so LONGEST_SECONDS holds for all of it.
+LONGEST_SECONDS = 7.0
 BOUNDED = Config(
     connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 2, "mode": "standard"}
 )
@@ -40,23 +46,35 @@ class KmsEncryption:
 
     def new_data_key(self, bound: Bound) -> DataKey:
         """A new data key from GenerateDataKey. Raises KeyUnusable."""
-        try:
+
+        def work() -> DataKey:
             made = _client(self.key).generate_data_key(
                 KeyId=self.key, KeySpec="AES_256", EncryptionContext=bound.context
             )
-        except _FAILURES as problem:
-            raise _refused("make a data key", self.key, problem) from None
-        return DataKey(made["Plaintext"], made["CiphertextBlob"], made["KeyId"])
+            return DataKey(made["Plaintext"], made["CiphertextBlob"], made["KeyId"])
+
+        return _asked(work, "make a data key", self.key)
 
     def unwrap(self, wrapped: bytes, by: str, bound: Bound) -> bytes:
         """The data key again, from Decrypt with the KMS key that wrapped it. Raises KeyUnusable."""
-        try:
+
+        def work() -> bytes:
             opened = _client(by).decrypt(
                 CiphertextBlob=wrapped, KeyId=by, EncryptionContext=bound.context
             )
-        except _FAILURES as problem:
-            raise _refused(f"open the private key of {bound.key_id}", by, problem) from None
-        return opened["Plaintext"]
+            return opened["Plaintext"]
+
+        return _asked(work, f"open the private key of {bound.key_id}", by)
+
+
+def _asked(work: Callable[[], T], what: str, key: str) -> T:
+    calls = BoundedCalls("kms-encryption", threads=1)
+    try:
+        return calls.run(work, LONGEST_SECONDS)
+    except (TookTooLong, *_FAILURES) as problem:
+        raise _refused(what, key, problem) from None
+    finally:
+        calls.end()
 
 
 def _client(key: str) -> KMSClient:
@@ -70,6 +88,8 @@ def _refused(what: str, key: str, problem: Exception) -> KeyUnusable:
     if isinstance(problem, ClientError):
         said = shortened(str(problem.response.get("Error", {}).get("Message", "")))
         reason = f"{code_of(problem)}: {said}" if said else code_of(problem)
+    elif isinstance(problem, TookTooLong):
+        reason = f"no answer within {LONGEST_SECONDS:g} seconds"
     else:
         reason = f"{type(problem).__name__}: {shortened(str(problem))}"
     return KeyUnusable(

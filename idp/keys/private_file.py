@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import stat
 from pathlib import Path
@@ -73,7 +74,8 @@ def write_new(path: Path, content: bytes, what: str) -> None:
 def replace(path: Path, content: bytes, what: str) -> None:
     """Put new content in the place of a file's, at once; a crash leaves one or the other.
 
-    Raises KeyUnusable.
+    What a process that was killed has left of doing the same goes too, so nobody else may be doing
+    it now. Raises KeyUnusable.
     """
     try:
         draft = _draft(path, content)
@@ -82,9 +84,16 @@ def replace(path: Path, content: bytes, what: str) -> None:
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
+        for abandoned in _drafts(path):
+            abandoned.unlink(missing_ok=True)
         _settle(path.parent)
     except OSError as problem:
         raise _unwritable(path, what, problem) from None
+
+
+def _drafts(path: Path) -> list[Path]:
+    of_it = re.compile(re.escape(f".{path.name}.") + "[0-9a-f]{12}")
+    return [each for each in path.parent.iterdir() if of_it.fullmatch(each.name)]
 
 
 def _draft(path: Path, content: bytes) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from idp.keys.custody import FILE
 from idp.keys.encryption_at_rest import NONE, encryption_of, key_file
 from idp.keys.file_custody import AtRest, at_rest, encrypt_again
 from idp.keys.key_encryption_keys import OwnKeys, keys_in_file, name_of, new_key, write_keys
-from idp.keys.signing_key import SigningKey
+from idp.keys.signing_key import KeyUnusable, SigningKey
 from idp.settings import Settings
 
 
@@ -34,6 +35,31 @@ def require_encryption(settings: Settings) -> None:
             'keys.encryption is "none", so key files are not encrypted.',
             'Set it to "file", "environment" or "kms".',
         )
+
+
+def require_key_encryption_key(settings: Settings, keys: Iterable[SigningKey]) -> None:
+    """Raise KeyUnusable if the key-encryption key that published `keys` need has no file here.
+
+    Another one would be made in its place, and would open none of them.
+    """
+    path = key_file(settings)
+    if settings.keys.encryption != "file" or os.path.lexists(path):
+        return
+    for key in keys:
+        if key.state.published and key.custody == FILE and _needs_file(key):
+            raise KeyUnusable(
+                f"The key-encryption key {path} is not there, and key {key.id} is encrypted with "
+                "it.",
+                "Put the file back, or copy it from the node that made that key. If it is lost "
+                f"for good: (umask 077; openssl rand -base64 32 > {path})",
+            )
+
+
+def _needs_file(key: SigningKey) -> bool:
+    try:
+        return at_rest(key).kind == "file"
+    except KeyUnusable:
+        return False
 
 
 def add_key_encryption_key(settings: Settings) -> None:

@@ -1,55 +1,20 @@
-"""Signing keys in the database: made, listed, the active one found."""
+"""Signing keys in the database: added, listed, the active one found."""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from idp.db.models import SigningKeyRow
-from idp.keys import custody as custodies
-from idp.keys.certificate import fingerprint, self_signed, to_pem
 from idp.keys.lifecycle import KeyStepRefused
 from idp.keys.signing_key import KeyState, KeyUnusable, SigningKey
 from idp.keys.steps import Step, note_step
-from idp.settings import Settings
 
 MOST_PUBLISHED = 10  # certificates in one metadata document, as IAM takes them
-
-
-def generate_key(
-    session: Session,
-    settings: Settings,
-    *,
-    now: datetime,
-    custody: str = custodies.FILE,
-    actor: str = "",
-    days: int | None = None,
-) -> SigningKey:
-    """Make an RSA key in `custody` with a certificate for `days` days, else as the settings say.
-
-    It becomes the active key if there is none, else the next one. The private key goes away again
-    if the session's transaction is not committed. Raises KeyUnusable, KeyStepRefused (ten keys
-    are published already), UnknownCustody.
-    """
-    key_id = secrets.token_hex(8)
-    made = custodies.make_key(session, settings, custody, key_id, settings.keys.rsa_bits)
-    valid_for = timedelta(days=settings.keys.certificate_days if days is None else days)
-    certificate = self_signed(made.signing_key, settings.organization, now, valid_for)
-    row = SigningKeyRow(
-        id=key_id,
-        custody=custody,
-        locator=made.locator,
-        certificate=to_pem(certificate),
-        fingerprint=fingerprint(certificate),
-        created_at=now,
-        created_by=actor or None,
-    )
-    return add_key(session, row, Step.GENERATED, now, actor)
 
 
 def add_key(

@@ -74,7 +74,14 @@ class TokenSession:
         Raises KeyUnusable, CustodyDown.
         """
         work = partial(self._generate, name, label, bits)
-        return self._do(work, self.settings.generate_seconds)
+        try:
+            return self._do(work, self.settings.generate_seconds)
+        except CustodyDown as problem:
+            raise CustodyDown(
+                problem.message,
+                f"{problem.advice} If the token made a key all the same, its ID (CKA_ID) is "
+                f"{name.hex()}, and it can be destroyed with the HSM's own tool.",
+            ) from None
 
     def destroy(self, name: bytes) -> None:
         """Remove the key of this name, if it is there. Raises KeyUnusable, CustodyDown."""

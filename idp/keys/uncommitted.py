@@ -1,47 +1,48 @@
-"""What belongs to a row outside the database, such as a file: it goes if the row does not come."""
+"""What becomes of a transaction: whether what belongs to a row outside the database may go."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 from sqlalchemy import event
 from sqlalchemy.orm import Session, SessionTransaction
 
 
-def unless_committed(session: Session, undo: Callable[[], object]) -> None:
-    """Call `undo` when the running transaction of `session` ends otherwise than by a commit.
+class Fate:
+    """What is known of a transaction so far.
 
-    If the connection breaks during the commit, nobody knows whether the row is there. Then
-    nothing is undone: one key file too many is harmless, and a key whose private half is gone
-    can't sign.
+    `ended`: it is over. `kept`: it was committed, or nobody knows. For if the connection breaks
+    during the commit, the row may be there: one private key too many is harmless, and a key whose
+    private half is gone can't sign.
     """
+
+    def __init__(self) -> None:
+        self.ended = False
+        self.kept = False
+        self._committing = False
+
+
+def fate_of(session: Session) -> Fate:
+    """Follow the running transaction of `session`, or one that begins now."""
     connection = session.connection()
     outermost = session.get_transaction()
-    fate = _Fate()
+    fate = Fate()
 
     def committing(_session: Session) -> None:
-        fate.committing = True
+        fate._committing = not fate.ended
 
     def committed(session: Session) -> None:
-        fate.settled = fate.settled or not session.in_nested_transaction()
+        if not fate.ended and not session.in_nested_transaction():
+            fate.kept = True
 
     def rolled_back(_session: Session) -> None:
-        fate.settled = fate.settled or (fate.committing and connection.invalidated)
+        if not fate.ended and fate._committing and connection.invalidated:
+            fate.kept = True
 
     def ended(_session: Session, transaction: SessionTransaction) -> None:
-        if transaction is outermost and not fate.settled:
-            fate.settled = True
-            undo()
+        if transaction is outermost:
+            fate.ended = True
 
     event.listen(session, "before_commit", committing)
     event.listen(session, "after_commit", committed)
     event.listen(session, "after_rollback", rolled_back)
     event.listen(session, "after_transaction_end", ended)
-
-
-class _Fate:
-    """What has become of the transaction so far; settled once the file stays or is gone."""
-
-    def __init__(self) -> None:
-        self.committing = False
-        self.settled = False
+    return fate

@@ -83,6 +83,12 @@ def compare_roles(
         for target in compiled.fixed_targets:
             if target.account.number == account.number:
                 by_role.setdefault(target.role, []).append(compiled)
+    denied = {
+        target.same: compiled.rule.name
+        for compiled in ruleset.rules
+        if compiled.denies_everyone
+        for target in compiled.fixed_targets
+    }
     trusts = {each.arn: role_trust(each.trust_policy, ourselves) for each in listed}
     trusting = []
     for each in listed:
@@ -91,11 +97,17 @@ def compare_roles(
             continue
         fixed = by_role.get(each.arn, [])
         possible = [compiled for compiled in giving if compiled.could_reach(each.arn)]
+        denier = denied.get(same_role(each.arn))
+        given = [*fixed, *possible]
+        if denier:
+            fixed, possible = [], []
         notes = tuple(
             note
             for compiled in (*fixed, *possible)
             for note in _notes(compiled, each, trust, always_source_identity)
         )
+        if denier and given:
+            notes = (f"rule {denier} denies it to everyone", *notes)
         if trust.word == "depends":
             notes = (f"it trusts us only if: {trust.why}", *notes)
         trusting.append(

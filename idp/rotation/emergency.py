@@ -8,6 +8,7 @@ soon as the account has taken the new metadata.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,9 +17,11 @@ from sqlalchemy.orm import Session
 
 from idp.audit.admin_events import KeyGenerated, KeyRevoked
 from idp.audit.log import AuditLog, Origin
+from idp.db.engine import Database
 from idp.keys.lifecycle import KeyStepRefused, revoke, revoke_and_replace
+from idp.keys.new_key import NewKey, generated_key
 from idp.keys.signing_key import KeyState, SigningKey
-from idp.keys.store import all_keys, generate_key
+from idp.keys.store import all_keys
 from idp.settings import Settings
 
 
@@ -72,13 +75,30 @@ def plan_revocation(
     return Revocation(tuple(keys), any(each.state is KeyState.ACTIVE for each in keys))
 
 
-def carry_out(
-    session: Session,
-    audit: AuditLog,
+def successor_for(
+    database: Database,
     settings: Settings,
     revocation: Revocation,
     *,
     custody: str,
+    actor: str,
+    now: datetime,
+) -> AbstractContextManager[NewKey | None]:
+    """Make the key that is to sign from now on, if one is needed; for carry_out to write down.
+
+    Raises what generated_key raises.
+    """
+    if not revocation.needs_successor:
+        return nullcontext()
+    return generated_key(database, settings, now=now, custody=custody, actor=actor)
+
+
+def carry_out(
+    session: Session,
+    audit: AuditLog,
+    revocation: Revocation,
+    new: NewKey | None,
+    *,
     reason: str,
     compromised: bool,
     actor: str,
@@ -87,13 +107,13 @@ def carry_out(
 ) -> Revoked:
     """Revoke the keys, and let a new one sign if the active key is among them: all or nothing.
 
-    Raises KeyStepRefused if somebody changed the keys meanwhile, KeyUnusable, UnknownCustody.
+    `new` comes from successor_for. Raises KeyStepRefused if somebody changed the keys meanwhile.
     """
     successor: SigningKey | None = None
     # The others first: ten published keys would leave no room for the new one.
     for key in sorted(revocation.keys, key=lambda key: key.state is KeyState.ACTIVE):
-        if key.state is KeyState.ACTIVE:
-            made = generate_key(session, settings, now=now, custody=custody, actor=actor)
+        if key.state is KeyState.ACTIVE and new is not None:
+            made = new.write_down(session)
             audit.append(session, _generated(made, actor), origin)
             successor = revoke_and_replace(session, key.id, made.id, now, actor, reason)
         else:

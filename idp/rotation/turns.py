@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,8 +19,8 @@ from idp.db.models import RotationAccountRow, RotationRow
 from idp.entitlements.account import Account
 from idp.entitlements.store import hold_accounts_still
 from idp.keys.lifecycle import activate, find_key, retire
+from idp.keys.new_key import NewKey, generated_key
 from idp.keys.signing_key import KeyState, SigningKey
-from idp.keys.store import generate_key
 from idp.rotation.book import Book, accounts_with_progress, exclude_accounts
 from idp.rotation.changed_keys import forced_turn
 from idp.rotation.lease import LEASE
@@ -33,17 +34,17 @@ FRESH = timedelta(minutes=10)
 
 
 def begin(around: Surroundings, plan: Plan, holder: str) -> Rotation:
-    """Make the next key and the rotation, with its lease for `holder`, in one transaction.
+    """Make the next key; write it and the rotation, with its lease for `holder`, down at once.
 
     From then on the metadata holds both certificates. Raises RotationRefused if another rotation
     was begun at the same moment, or the active key is not that of the plan any more; and what
-    generate_key raises.
+    generated_key raises.
     """
-    now = around.now()
     rotation_id = secrets.token_hex(8)
-    with around.database.writing() as session:
+    with _made(around, plan) as new, around.database.writing() as session:
+        now = around.now()
         old = find_key(session, plan.old.id)
-        key = find_key(session, plan.key.id) if plan.key else _made(session, around, plan, now)
+        key = _written_down(session, around, new) if new else _chosen(session, plan)
         if old.state is not KeyState.ACTIVE or key.state is not KeyState.NEXT:
             raise RotationRefused(
                 "The keys have been changed since this plan was made.",
@@ -224,8 +225,21 @@ def _left(session: Session, rotation_id: str, given_up: Sequence[Account]) -> li
     ]
 
 
-def _made(session: Session, around: Surroundings, plan: Plan, now: datetime) -> SigningKey:
-    key = generate_key(session, around.settings, now=now, custody=plan.custody, actor=around.actor)
+def _made(around: Surroundings, plan: Plan) -> AbstractContextManager[NewKey | None]:
+    """The next key before any transaction begins; None if the plan has one that is there."""
+    if plan.key is not None:
+        return nullcontext()
+    return generated_key(
+        around.database,
+        around.settings,
+        now=around.now(),
+        custody=plan.custody,
+        actor=around.actor,
+    )
+
+
+def _written_down(session: Session, around: Surroundings, new: NewKey) -> SigningKey:
+    key = new.write_down(session)
     changes = {
         "state": key.state.value,
         "custody": key.custody,
@@ -235,6 +249,10 @@ def _made(session: Session, around: Surroundings, plan: Plan, now: datetime) -> 
     event = KeyGenerated(actor=around.actor, subject=key.id, changes=changes)
     around.audit.append(session, event, around.origin)
     return key
+
+
+def _chosen(session: Session, plan: Plan) -> SigningKey:
+    return find_key(session, plan.key.id if plan.key else "")
 
 
 def _row(session: Session, rotation_id: str) -> RotationRow:

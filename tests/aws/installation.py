@@ -21,8 +21,8 @@ from idp.db.models import AuditEventRow, SigningKeyRow
 from idp.entitlements.account import Account, Accounts
 from idp.entitlements.store import save_account, stored_accounts
 from idp.keys.publication import publish_metadata
-from idp.keys.store import generate_key
 from idp.settings import Settings, load_settings
+from tests.making import generate_key
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ def rows(installation: Installation) -> set[tuple[str, str]]:
 def test_tells_roles_that_rules_reach_from_those_that_none_does(
     installation: Installation, account: Account
 ) -> None:
-    for name in ("Developer", "Auditor", "Team-Reader"):
+    for name in ("Developer", "Auditor", "Team-Reader", "Team-Off", "Guest"):
         make_role(installation, account, name)
     make_role(
         installation,
@@ -91,15 +91,29 @@ def test_tells_roles_that_rules_reach_from_those_that_none_does(
             accounts=("dev",),
         ),
         RoleRule("never", effect="deny", everyone=True, roles=("Auditor",), accounts=("dev",)),
+        RoleRule("off", effect="deny", everyone=True, roles=("team-off",), accounts=("dev",)),
+        RoleRule("guests", users=("ann",), roles=("Guest",), accounts=("dev",)),
+        RoleRule(
+            "not-from-there",
+            effect="deny",
+            everyone=True,
+            networks=("192.0.2.0/24",),
+            roles=("Guest",),
+            accounts=("dev",),
+        ),
     )
     assert rows(installation) == {
         ("Developer", "reached"),
         ("Team-Reader", "possible"),
         ("Auditor", "UNREACHED"),
+        ("Team-Off", "UNREACHED"),
+        ("Team-Off", "MISMATCH"),
+        ("Guest", "reached"),
     }
     result = installation.run("roles", "discover", "--exit-code")
     assert result.exit_code == 1
-    assert "1 account: 3 roles trust us, no rule reaches 1 of them; 0 rules point" in result.stderr
+    assert "1 account: 5 roles trust us, no rule reaches 2 of them; 0 rules point" in result.stderr
+    assert "rule off denies it to everyone" in result.stdout
 
 
 def test_tells_rules_that_point_to_no_role_and_to_roles_that_do_not_trust_us(

@@ -28,10 +28,10 @@ from idp.directory.person_json import person_to_json
 from idp.entitlements.account import Account
 from idp.entitlements.rule import RoleRule
 from idp.entitlements.store import apply_rules, save_account
-from idp.keys.store import generate_key
 from idp.settings import Settings
 from tests.bench.past import write_past
 from tests.bench.size import Size, username
+from tests.making import generate_key
 
 PASSWORD = "correct horse battery staple"
 ROLES_EACH = 5

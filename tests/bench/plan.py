@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tests.bench.size import Size
 
-SECTIONS = ("raw", "engine", "http", "sign-in", "ldap", "memory", "start", "scale")
+SECTIONS = ("raw", "engine", "http", "sign-in", "ldap", "plan", "memory", "start", "scale")
 
 EMPTY = Size(users=64, rules=10, audit_rows=0)
 LARGE = Size(users=100_000, rules=10_000, audit_rows=1_000_000)
@@ -26,6 +26,8 @@ class Plan:
     ldap_seconds: float = 12.0
     ldap_entries: int = 100_000
     ldap_depth: int = 8
+    planned_rules: int = 10_000
+    planned_people: int = 100_000
     starts: int = 5
     connections: tuple[int, ...] = (1, 8, 32)
     sessions: int = 64
@@ -41,6 +43,8 @@ QUICK = Plan(
     argon2=0.2,
     ldap_seconds=4.0,
     ldap_entries=500,
+    planned_rules=100,
+    planned_people=1_000,
     load=1,
     starts=1,
     sessions=8,

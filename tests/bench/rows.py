@@ -13,6 +13,7 @@ WARM_P99_MS = 40.0  # at 8 connections
 TWO_WORKERS_MB = 250.0
 START_SECONDS = 2.0
 LONGEST_WAIT_SECONDS = 3.0  # the 2 s that a silent server may cost, and a sign-in
+PLAN_SECONDS = 60.0
 LARGE_OF_EMPTY = 0.90  # the same, but for what two runs of one thing differ by
 
 

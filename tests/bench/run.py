@@ -18,6 +18,7 @@ from tests.bench.ldap import measure_ldap
 from tests.bench.machine import facts
 from tests.bench.place import Place, make_place, warm_server
 from tests.bench.plan import Plan
+from tests.bench.role_plan import measure_plan
 from tests.bench.rows import Report, Row
 from tests.servers.postgresql import PostgresServer, find_postgres
 
@@ -40,6 +41,9 @@ def run(plan: Plan, sections: Collection[str], databases: Sequence[str], tell: T
                 report.rows += measure_ldap(plan, folder, tell)
             else:
                 report.left_out.append("OpenLDAP is not installed.")
+        if "plan" in sections:
+            tell("a plan of role rules")
+            report.rows += measure_plan(plan, folder)
         for database in databases:
             with ExitStack() as stack:
                 server = None

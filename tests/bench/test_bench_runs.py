@@ -18,7 +18,7 @@ ALONE = ["rsa-1", "rsa-all", "rsa-library", "argon2-1", "argon2-all"]
 ALONE += [
     f"{what}-{custody}" for what in ("sign", "engine") for custody in ("file", "pkcs11", "kms")
 ]
-ALONE += ["ldap-sign-in", "ldap-server-stopped"]
+ALONE += ["ldap-sign-in", "ldap-server-stopped", "role-plan"]
 ON_A_DATABASE = [
     "start",
     "memory-idle",
@@ -35,7 +35,7 @@ def test_measures_everything_it_names(tmp_path: Path) -> None:
         require_program(program, program)
     require_program("slapd", "slapd", "/usr/sbin/slapd")
     names = {("", key) for key in ALONE} | {("sqlite", key) for key in ON_A_DATABASE}
-    sections = "raw,engine,http,sign-in,ldap,memory,start"
+    sections = "raw,engine,http,sign-in,ldap,plan,memory,start"
     check(tmp_path / "report.json", names, "--database", "sqlite", "--only", sections)
 
 

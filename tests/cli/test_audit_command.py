@@ -24,10 +24,10 @@ from idp.audit.moment import NoMoment
 from idp.cli.main import idp
 from idp.db.engine import Database
 from idp.errors import IdpError
-from idp.keys.store import all_keys, generate_key
+from idp.keys.store import all_keys
 from idp.settings import KeySettings, Settings
 from tests.audit.chains import ROLE, load
-from tests.making import memory_key
+from tests.making import generate_key, memory_key
 
 Command = Callable[..., Result]
 NOW = datetime.now(UTC)

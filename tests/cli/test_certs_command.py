@@ -115,7 +115,7 @@ def test_a_terminal_gets_a_picture(command: Command, environment: dict[str, str]
     assert key["id"] in picture
     assert "█" in picture
     assert "▒" in picture
-    assert "certificate is valid" in picture
+    assert "certificate valid" in picture
     assert all(len(line) <= 100 for line in picture.splitlines())
 
 
@@ -246,6 +246,27 @@ def test_a_certificate_is_given_out_in_pem_and_der(command: Command, tmp_path: P
     refused(command("export", key["id"], "--out", out), "File exists")
 
 
+def test_what_is_given_out_is_told_in_json_but_never_a_private_key(
+    command: Command, tmp_path: Path
+) -> None:
+    key, out = made(command), tmp_path / "idp.key"
+    plain = command("export", key["id"]).stdout
+    told = {"id": key["id"], "fingerprint": key["fingerprint"]}
+    given = json.loads(command("export", key["id"], "--json").stdout)
+    assert given == told | {"file": None, "certificate": plain}
+    der = command("export", key["id"], "--json", "--der", "--out", tmp_path / "idp.cer")
+    assert json.loads(der.stdout)["file"] == str(tmp_path / "idp.cer")
+    assert x509.load_der_x509_certificate((tmp_path / "idp.cer").read_bytes())
+    private = ("export", key["id"], "--private", "--reason", "x", "--json", "--out")
+    of_private = {"file": str(out), "reason": "x", "with_passphrase": False}
+    assert json.loads(command(*private, out).stdout) == told | of_private
+    assert b"PRIVATE KEY" in out.read_bytes()
+    for words in ((*private, "-"), ("export", key["id"], "--json", "--der")):
+        result = command(*words)
+        assert result.exit_code == 2
+        assert "BEGIN" not in result.output
+
+
 def test_a_private_key_is_given_out_for_a_reason_on_record(
     command: Command, sqlite: Database, tmp_path: Path
 ) -> None:
@@ -336,6 +357,29 @@ def test_key_files_are_encrypted_in_place_and_check_says_when_they_should_be(
     assert "No such file" in command("show", plain["id"]).stdout
     command("retire", plain["id"])
     assert command("encrypt", "--new-key").exit_code == 0, "a retired key's file may be gone"
+
+
+def test_check_names_private_keys_that_a_killed_command_left(
+    command: Command, environment: dict[str, str], tmp_path: Path
+) -> None:
+    key = made(command)
+    old = time.time() - 4000
+    folder = tmp_path / "certs"
+    left = [folder / f".{'cd' * 8}.key.{'12' * 6}", folder / f"{'ab' * 8}.key"]
+    others = [folder / "README.md", folder / "tls.key", folder / f"{'ef' * 8}.key"]
+    for path in (*left, *others):
+        path.touch()
+    for path in (*left, *others[:2], folder / f"{key['id']}.key"):
+        os.utime(path, (old, old))
+
+    def check() -> str:
+        return CliRunner(env=environment).invoke(idp, ["check"]).stdout
+
+    words = f"! key files: 2 of no key that is known here: {left[0]}, {left[1]}."
+    assert words in check()
+    for path in left:
+        path.unlink()
+    assert "key files:" not in check()
 
 
 def test_a_key_encryption_key_in_a_variable_is_never_shown(

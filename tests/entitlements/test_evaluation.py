@@ -140,6 +140,43 @@ def test_a_deny_can_not_be_walked_around_by_another_spelling_of_the_role(spellin
     assert roles(rules, person()) == []
 
 
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "external staff",
+        "EXTERNAL  Staff",
+        "External\u00a0Staff",
+        "\uff25xternal Staff",
+        "Exter\u00adnal \u200bStaff",
+        "External \u017ftaff",
+    ],
+)
+def test_a_deny_can_not_be_walked_around_by_another_spelling_of_a_group_or_value(
+    spelling: str,
+) -> None:
+    """What a directory may take for one name (RFC 4518) denies; it never gives."""
+    in_group, of_kind = person(spelling), person(attributes={"kind": (spelling,)})
+    for who, condition in (
+        (in_group, {"groups": ("External Staff",)}),
+        (of_kind, {"attributes": {"kind": ("External Staff",)}}),
+    ):
+        rules = [rule("allow", everyone=True), rule("deny", effect="deny", **condition)]
+        assert roles(rules, who) == []
+        assert roles(rules, person("External", attributes={"kind": ("Staff",)})) == [
+            "dev:Developer"
+        ]
+    assert roles([rule(attributes={"kind": ("External Staff",)})], of_kind) == []
+    given = roles([rule(groups=("External Staff",))], in_group)
+    assert given == (["dev:Developer"] if spelling == "external staff" else [])
+
+
+def test_a_deny_by_pattern_holds_whatever_the_case() -> None:
+    everyone = rule("allow", everyone=True, accounts=("dev", "prod"))
+    deny = rule("no", effect="deny", group_pattern=r"^No-(?P<account>[a-z]+)-(?P<role>[A-Za-z]+)$")
+    assert roles([everyone, deny], person("nO-DEV-developer")) == ["prod:Developer"]
+    assert roles([rule(group_pattern=USUAL)], person("aws-dev-Admin")) == []
+
+
 def test_a_pattern_gives_what_the_groups_name() -> None:
     who = person("AWS-111122223333-Admin", "AWS-PROD-ReadOnly", "staff")
     assert roles([rule(group_pattern=USUAL)], who) == ["dev:Admin", "prod:ReadOnly"]

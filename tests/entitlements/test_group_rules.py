@@ -63,6 +63,25 @@ def test_a_deny_counts_a_group_of_which_nobody_knows_where_it_lies() -> None:
     assert gets(person(Group("interns", OUTSIDE)), allow, deny)
 
 
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "CN=External Staff,OU=Old Groups,DC=corp",
+        "cn=EXTERNAL  staff , OU=Old  Groups,DC=corp",
+        "CN=External\\20\\20Staff,OU=Old\u00a0Groups,DC=corp",
+        "CN=\uff25xternal Staff,OU=Old Groups,DC=corp",
+    ],
+)
+def test_a_deny_by_dn_holds_for_every_spelling_of_it(spelling: str) -> None:
+    """Directories take them for one (RFC 4518); a rule that gives does not."""
+    allow, who = rule("allow", everyone=True), person(Group("staff", spelling))
+    dn, base = "CN=External Staff,OU=Old Groups,DC=corp", "OU=Old Groups,DC=corp"
+    assert not gets(who, allow, rule("deny", effect="deny", group_dns=(dn,)))
+    assert not gets(who, allow, rule("deny", effect="deny", groups=("staff",), group_base=(base,)))
+    assert gets(who, rule(group_dns=(dn,))) is (spelling == dn)
+    assert gets(who, allow, rule("deny", effect="deny", group_dns=(f"CN=x,{base}",)))
+
+
 def test_a_group_is_told_by_its_dn_or_sid_and_not_by_a_name_that_looks_like_one() -> None:
     by_dn, by_sid = rule("dn", group_dns=(INSIDE,)), rule("sid", group_sids=(SID,))
     assert gets(person(Group("x", INSIDE.upper())), by_dn)
@@ -134,6 +153,7 @@ def test_a_pattern_over_a_directory_of_others_needs_a_base() -> None:
         ({"group_base": (BASE,), "users": ("a",)}, "but not which ones"),
         ({"group_dns": ("admins",)}, "not a distinguished name"),
         ({"group_sids": ("admins",)}, "not a security identifier"),
+        ({"group_sids": ("S-1-5-021-1-2-3-512",)}, "not a security identifier"),
         ({"group_pattern": "^AWS-(?P<role>a)$"}, "accounts are missing"),
         ({"group_pattern": r"^AWS-(?P<account>\d+)$"}, "the role is missing"),
         ({"group_pattern": PATTERN, "roles": ("Admin",)}, "where that part goes"),

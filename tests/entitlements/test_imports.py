@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -70,7 +71,7 @@ def roles_of(imported: Imported, *groups: str, sid: str | None = None) -> list[s
     """The roles of a member of these groups, by the file that was printed."""
     read = parse_rules(rules_file_of(imported).encode(), ACCOUNTS)
     held = tuple(Group(name, f"CN=g,{BASE[0]}", sid) for name in groups)
-    attributes = dict.fromkeys(("mail", "department", "l"), ("x@y",)) | {
+    attributes = dict.fromkeys(("department", "location"), ("x@y",)) | {
         "awsrole": ("arn:aws:iam::123456789012:role/Own",)
     }
     who = Person("corp", "1", "ann", "Ann", "ann@corp.example", held, attributes)
@@ -100,8 +101,8 @@ def test_takes_over_the_rules_of_the_well_known_instructions() -> None:
             roles=("ADFS-{role}",),
             accounts=("123456789012",),
             duration=28_800,
-            role_session_name="{mail}",
-            tags={"Department": "{department}", "Site": "{l}"},
+            role_session_name="{email}",
+            tags={"Department": "{department}", "Site": "{location}"},
         )
     ]
     assert not imported.left
@@ -178,6 +179,43 @@ def test_a_group_by_sid_stays_one_by_sid() -> None:
     )
     assert roles_of(imported, "any", sid=sid) == ["123456789012:role/A"]
     assert roles_of(imported, sid) == []
+
+
+def test_attributes_of_active_directory_get_our_names_and_others_are_told() -> None:
+    """What AD FS read without any setting has to work, or to say what setting it needs."""
+    claims = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/"
+    imported = adfs(
+        by_replacement(
+            "^AWS-", "arn:aws:iam::123456789012:role/,arn:aws:iam::123456789012:saml-provider/P"
+        )
+        + f'c:[Type == "{claims}emailaddress"] => issue(Type = "{AWS}RoleSessionName", '
+        "Value = c.Value);"
+        f'c:[Type == "{claims}upn"] => issue(Type = "{AWS}SourceIdentity", Value = c.Value);'
+        f'{ACCOUNT_NAME} issue(store = "Active Directory", types = ("{AWS}PrincipalTag:Name", '
+        f'"{AWS}PrincipalTag:Cost"), query = ";sAMAccountName,extensionAttribute1;{{0}}", '
+        "param = c.Value);"
+        f'{ACCOUNT_NAME} issue(store = "Active Directory", types = ("{ROLE}"), '
+        'query = ";awsRole;{0}", param = c.Value);'
+    )
+    assert imported.left == []
+    first = imported.rules[0]
+    assert (first.role_session_name, first.source_identity) == ("{email}", "{upn}")
+    assert first.tags == {"Name": "{username}", "Cost": "{extensionattribute1}"}
+    told = " ".join(imported.remarks)
+    assert 'settings: extensionattribute1 = "extensionAttribute1".' in told
+    assert 'settings: awsrole = "awsRole".' in told
+    assert "sAMAccountName" not in told
+
+
+def test_a_large_file_is_read_soon() -> None:
+    rule = by_replacement(
+        "AWS-", "arn:aws:iam::123456789012:role/,arn:aws:iam::123456789012:saml-provider/P"
+    )
+    began = time.process_time()
+    assert len(adfs(f"{rule}\n" * 1_000).rules) == 1_000
+    with pytest.raises(BadClaimRules, match="Line 1 "):
+        adfs("c:[" * 100_000)
+    assert time.process_time() - began < 20
 
 
 @pytest.mark.parametrize(
@@ -267,6 +305,22 @@ def test_takes_over_the_settings_of_okta(text: str) -> None:
     assert (rule.duration, rule.group_base) == (43_200, BASE)
     groups = ("aws#prod#Read-Only#222233334444", "aws#prod#X#999999999999")
     assert roles_of(imported, *groups) == ["222233334444:role/Read-Only"]
+
+
+@pytest.mark.parametrize("form", ["  {} = {}", '  "{}": {},'])
+def test_takes_over_a_terraform_file(form: str) -> None:
+    written = {**OKTA, "roleValuePattern": OKTA["roleValuePattern"].replace("$", "$$")}
+    lines = "\n".join(form.format(key, json.dumps(value)) for key, value in written.items())
+    imported = import_okta_settings(
+        'resource "okta_app_saml" "aws" {\n  preconfigured_app = "amazon_aws"\n'
+        f"  app_settings_json = jsonencode({{\n{lines}\n  }})\n}}\n",
+        "corp",
+        BASE,
+    )
+    assert imported.left == []
+    assert imported.rules[0].duration == 43_200
+    assert roles_of(imported, "aws#prod#Ops#222233334444") == ["222233334444:role/Ops"]
+    assert any("Okta took groups of active_directory only" in each for each in imported.remarks)
 
 
 def test_an_okta_filter_that_is_not_anchored_is_anchored_and_told() -> None:

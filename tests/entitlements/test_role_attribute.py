@@ -57,6 +57,7 @@ def test_a_comma_in_a_role_name_belongs_to_it() -> None:
         ("arn:aws:iam::111122223333:role/AWSReservedSSO_x", "Identity Center"),
         ("arn:aws:iam::222233334444:role/Admin", "not among the rule's accounts"),
         ("", "not the ARN"),
+        ("x" * 4096, "xxx..."),
     ],
 )
 def test_a_bad_value_gives_nothing_and_is_told(value: str, said: str) -> None:
@@ -65,12 +66,21 @@ def test_a_bad_value_gives_nothing_and_is_told(value: str, said: str) -> None:
     assert [str(grant.role) for grant in found.grants] == [ROLE]
     (sentence,) = found.unusable
     assert said in sentence
+    assert len(sentence) < 800
     assert sentence.startswith("the attribute awsrole")
 
 
 def test_a_deny_takes_a_role_that_an_attribute_names() -> None:
     deny = RoleRule("deny", effect="deny", everyone=True, roles=("developer",), accounts=("dev",))
     assert not evaluate(RuleSet([RULE, deny], ACCOUNTS), person(ROLE)).grants
+
+
+@pytest.mark.parametrize("value", [ROLE, f"{ROLE},{PROVIDER}", f"{PROVIDER}-of-others,{ROLE}"])
+def test_a_deny_by_attribute_takes_the_role_whoever_would_vouch(value: str) -> None:
+    everyone = RoleRule("all", everyone=True, roles=("Developer",), accounts=("dev",))
+    deny = RoleRule("deny", effect="deny", role_attribute="awsrole")
+    assert not evaluate(RuleSet([everyone, deny], ACCOUNTS), person(value)).grants
+    assert evaluate(RuleSet([everyone, deny], ACCOUNTS), person("Developer")).grants
 
 
 def test_the_rules_file_names_the_attribute_whatever_its_case() -> None:

@@ -117,6 +117,18 @@ def test_reports_values_that_aws_would_refuse_and_the_role_is_lost() -> None:
     assert made.totals.losing == 2
 
 
+def test_what_is_wrong_is_told_however_many_others_gain_a_role() -> None:
+    many = [person(f"p{number}", department="fine") for number in range(100)]
+    last = [person("x", department="a<b"), person("y", department="c<d")]
+    made = plan([], [rule("r", everyone=True, tags={"D": "{department}"})], *many, *last, keep=10)
+    lines = list(plan_lines(made))
+    assert any("x: arn:" in line and "'a<b'" in line for line in lines)
+    assert "90 more people are concerned (--all names everyone)." in lines
+    assert lines[-1].endswith(
+        "2 people have something that AWS would refuse, or could not tell apart."
+    )
+
+
 def test_reports_two_people_who_would_share_a_role_session_name() -> None:
     rules = [rule("r", groups=("ops",))]
     made = plan(

@@ -399,3 +399,38 @@ def test_explain_supposes_a_factor_and_an_address(command: Command, file: Path) 
     assert "Gets 1 role:" in seeing.stdout
     wrong = command("roles", "explain", "ann", "--from-address", "here")
     assert isinstance(wrong.exception, BadAddress)
+
+
+def test_a_plan_names_attributes_that_no_directory_is_asked_for(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise nobody would get a role by them, and nobody would say why."""
+    corp = {"name": "corp", "base_dn": "dc=corp,dc=example"}
+    servers = {"servers": ["ldap.corp.example"], "attributes": {"cost_center": "costCenter"}}
+    reader = {"bind_dn": "idp@corp.example", "bind_password_env": "PASSWORD"}
+    ad = {**corp, **servers, **reader, "kind": "active_directory", "name": "ad"}
+    ldap = {**corp, **servers, "kind": "ldap"}
+    monkeypatch.setenv("IDP_DIRECTORIES", json.dumps([ldap, ad, {"name": "local"}]))
+    assert command("aws", "account", "add", "111122223333", "--alias", "dev").exit_code == 0
+    common = 'accounts = ["dev"]\nusers = ["ann"]\n'
+    (tmp_path / "roles.toml").write_text(
+        f'[[rule]]\nname = "mapped"\ndirectory = "corp"\nrole = "A"\n{common}'
+        'tags = { D = "{department}{mail}{username}", C = "{cost_center}", L = "{office}" }\n'
+        '[[rule]]\nname = "by-attribute"\ndirectory = "ad"\nrole_attribute = "awsRole"\n'
+        'tags = { D = "{office}", C = "{cost_center}" }\n'
+        f'[[rule]]\nname = "own"\ndirectory = "local"\nrole = "A"\n{common}'
+        'duration = "{anything|default:1h}"\n'
+        '[[rule]]\nname = "deny"\neffect = "deny"\nrole = "A"\naccounts = ["dev"]\n'
+        'attributes = { upn = ["x"] }\n'
+    )
+    (tmp_path / "people.jsonl").write_text("")
+    result = command(
+        *("roles", "plan", str(tmp_path / "roles.toml"), "--json"),
+        *("--people", str(tmp_path / "people.jsonl")),
+    )
+    assert result.exit_code == 0, result.exception
+    first, second, third = json.loads(result.stdout)["advice"]
+    assert first.startswith("Rule mapped: nobody of corp has the attribute office")
+    assert second.startswith("Rule by-attribute: nobody of ad has the attribute awsrole")
+    assert 'attributes = { awsrole = "..." }' in second
+    assert third.startswith("Rule deny: nobody of corp has the attribute upn")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -100,6 +101,7 @@ def test_takes_a_byte_order_mark_and_windows_line_ends() -> None:
     assert len(parse_rules(content, ACCOUNTS)) == 3
 
 
+MANY_TWICE = "[" + ", ".join(f"'u{n}'" for n in (*range(1, 10_000), 9999)) + "]"
 FIFTY_ONE_TAGS = "{" + ", ".join(f"t{number} = 'x'" for number in range(51)) + "}"
 
 
@@ -131,7 +133,17 @@ FIFTY_ONE_TAGS = "{" + ", ".join(f"t{number} = 'x'" for number in range(51)) + "
         ({"attributes": "{ a = { b = 1 } }"}, "a table"),
         ({"attributes": '{ a = ["x"], A = ["y"] }'}, "twice"),
         ({"group_pattern": "'^(?P<account>.)(?P<role>.)$'"}, "where that part goes"),
+        ({"effect": '"deny"', "attributes": '{ Email = ["a@b"] }'}, "is no attribute"),
+        ({"role_attribute": '"Directory"', "role": ""}, "is no attribute"),
         ({"group_pattern": "'AWS'", "role": ""}, "anchored"),
+        (
+            {
+                "effect": '"deny"',
+                "group_pattern": f"'^{'[a-z]+[A-Z]+' * 3}(?P<role>x)$'",
+                "role": "",
+            },
+            "too many ways",
+        ),
         ({"role": ""}, "names no role"),
         ({"role": '"a b"'}, "IAM role"),
         ({"role": '"/team/Admin"'}, "IAM role"),
@@ -204,6 +216,9 @@ def test_says_no_line_where_it_can_not_be_sure() -> None:
         (b"x" * (LARGEST_FILE + 1), "larger"),
         (b"a = " + b"[" * 100_000, "nested too deep"),
         (b"[[rule]]\nname = " + b"{a=" * 100_000, "nested too deep"),
+        (b"[[rule]]\n" + b".".join([b"a"] * 100_000) + b" = 1\n", "too many dots in line 2"),
+        (b"[[rule]]\nx = {" + b'"a" . ' * 100_000 + b"a = 1}\n", "too many dots in line 2"),
+        (b"[[rule]]\ndescription = " + b"9" * 5_000, "too many digits"),
         (b"[rules]\n", "'rules'"),
         (b"rule = 3\n", "list of tables"),
         (b"rule = [3]\n", "list of tables"),
@@ -214,6 +229,25 @@ def test_says_no_line_where_it_can_not_be_sure() -> None:
 def test_refuses_what_is_no_rules_file_with_a_sentence(content: bytes, said: str) -> None:
     (problem,) = problems_of(content)
     assert said in problem
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (one_rule() + "".join(f"k{n} = 1\n" for n in range(50_000)), "49,990 more keys"),
+        (one_rule(users=f"[{', '.join(['7'] * 100_000)}]"), "100,000 values"),
+        (one_rule(users=f"[{', '.join(['7'] * 10_000)}]"), "7 is not text"),
+        ("".join(one_rule(name=f'"r{n}"', users=MANY_TWICE) for n in range(50)), "'u9999' stands"),
+        (one_rule() + f"{'k' * 5_000_000} = 1\n", "kkk... is not known"),
+        (one_rule(description="0x" + "f" * 100_000), "too many digits"),
+    ],
+)
+def test_a_file_made_to_be_slow_is_refused_soon(text: str, said: str) -> None:
+    began = time.process_time()
+    found = problems_of(text)
+    assert any(said in problem for problem in found)
+    assert max(map(len, found)) < 1000
+    assert time.process_time() - began < 20
 
 
 def test_a_thousand_mistakes_are_counted_and_the_first_ones_shown() -> None:

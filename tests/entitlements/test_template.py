@@ -31,6 +31,7 @@ ANN = Person(
     ("template", "text"),
     [
         ("{username}", "ann"),
+        ("{mail}", "ann@example.com"),
         ("{display_name} <{email}>", "Ann Lee <ann@example.com>"),
         ("{directory}/{Department}", "local/Engineering"),
         ("{cost_center|default:none}", "none"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,8 +15,10 @@ from typing import Any
 
 import pytest
 
+from idp.keys import kms_custody
 from idp.settings import Settings
 from tests.conftest import require_program
+from tests.keys.conftest import settings_for
 from tests.operations.node import PROJECT
 from tests.servers.kms import CREDENTIALS, Kms
 from tests.servers.softhsm import find_module
@@ -94,3 +97,27 @@ def test_the_settings_are_taken(settings_file: Path) -> None:
     assert (keys.pkcs11.token, keys.kms.region) == ("idp", "eu-central-1")
     for name in re.findall(r"`keys\.(pkcs11|kms)\.(\w+)`", GUIDE):
         assert name[1] in type(getattr(keys, name[0])).model_fields
+
+
+def test_a_key_that_nobody_uses_is_found_and_removed_as_written(kms: Kms, tmp_path: Path) -> None:
+    aws = require_program("the AWS command line", str(Path(sys.executable).parent / "aws"), "aws")
+    settings = settings_for(tmp_path, kms=kms.settings())
+    arn = kms_custody.make_key(settings, "ab" * 8, 2048).locator
+
+    def run(line: str) -> str:
+        done = subprocess.run(
+            [aws, *shlex.split(line)[1:], "--region", "eu-central-1", "--endpoint-url", kms.url],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+        return done.stdout
+
+    listing, deletion = re.findall(r"^aws kms (?:list-aliases|schedule-).*$", GUIDE, re.MULTILINE)
+    name, key_id = run(listing).split()
+    assert name == f"alias/idp-signing-{'ab' * 8}"
+    assert arn.endswith(f"/{key_id}")
+    run(deletion.replace("KEY-ID", key_id))
+    state = kms.ask("DescribeKey", KeyId=key_id)["KeyMetadata"]["KeyState"]
+    assert state == "PendingDeletion"

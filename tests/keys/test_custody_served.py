@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from collections.abc import Callable
@@ -100,6 +101,10 @@ def test_a_token_that_is_away_a_wrong_pin_and_workers_that_die(
         said = node.log_file.read_text() + _command_lines(node)
         assert PIN not in said
         assert "31415926" not in said
+        for worker in node.workers():
+            assert re.search(
+                r"^Max core file size +0 +0 ", Path(f"/proc/{worker}/limits").read_text(), re.M
+            )
         assert node.stop() == 0
 
 

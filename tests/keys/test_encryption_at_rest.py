@@ -15,10 +15,12 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from idp.db.engine import Database
+from idp.keys import file_custody
 from idp.keys.custody import open_signer
 from idp.keys.encryption_at_rest import key_file
 from idp.keys.file_custody import at_rest
 from idp.keys.key_encryption_keys import keys_in_file
+from idp.keys.private_file import read_private
 from idp.keys.reencryption import (
     NothingToEncryptWith,
     add_key_encryption_key,
@@ -26,9 +28,9 @@ from idp.keys.reencryption import (
     encrypt_file,
 )
 from idp.keys.signing_key import KeyUnusable, SigningKey
-from idp.keys.store import all_keys, generate_key
+from idp.keys.store import all_keys
 from idp.settings import Settings
-from tests.making import memory_key
+from tests.making import generate_key, memory_key
 
 Make = Callable[..., SigningKey]
 DATA = b"<SignedInfo/>"
@@ -241,6 +243,27 @@ def test_a_new_key_encryption_key_can_be_broken_off_anywhere(
     assert key_file(settings).stat().st_mode & 0o777 == 0o600
     with sqlite.reading() as session:
         assert {at_rest(key) for key in all_keys(session)} == {at_rest(keys[0])}
+
+
+def test_a_worker_that_reads_while_files_are_encrypted_anew_opens_its_key(
+    tmp_path: Path, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_in(tmp_path)
+    key = make(settings)
+    expected, begun = signature(key, settings), list[Path]()
+
+    def slowly(path: Path, what: str) -> bytes:
+        content = read_private(path, what)
+        if not begun:
+            begun.append(path)
+            add_key_encryption_key(settings)
+            encrypt_file(key, settings)
+            assert drop_old_key_encryption_keys(settings, [key]) == 1
+        return content
+
+    monkeypatch.setattr(file_custody, "read_private", slowly)
+    assert signature(key, settings) == expected
+    assert begun
 
 
 def test_key_encryption_keys_are_kept_while_a_key_file_can_not_be_read(

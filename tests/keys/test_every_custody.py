@@ -13,23 +13,23 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import Session
 
 from idp.checks import Severity, check_all
 from idp.db.engine import Database
 from idp.db.models import SigningKeyRow
 from idp.keys.certificate import self_signed
-from idp.keys.custody import make_key, open_signer
+from idp.keys.custody import open_signer
 from idp.keys.delegated_key import DelegatedKey
+from idp.keys.new_key import generated_key
 from idp.keys.publication import publish_metadata
-from idp.keys.store import active_key, generate_key
+from idp.keys.store import active_key
 from idp.saml.response import build_response
 from idp.saml.signature import ALGORITHMS
 from idp.settings import Settings
 from tests import independent
 from tests.company import make_company, response_xml
 from tests.conftest import require_program
-from tests.making import NOON, memory_key, statement
+from tests.making import NOON, generate_key, memory_key, statement
 from tests.servers.kms import Kms
 from tests.servers.postgresql import free_port
 from tests.servers.softhsm import SoftHsm
@@ -104,8 +104,11 @@ def test_a_key_whose_row_is_not_committed_goes_again(
         pass
 
     def begin() -> str:
-        with sqlite.writing() as session:
-            generate_key(session, settings, now=NOON, custody=custody)
+        with (
+            generated_key(sqlite, settings, now=NOON, custody=custody) as new,
+            sqlite.writing() as session,
+        ):
+            new.write_down(session)
             assert left(request, settings, custody) == 1
             raise Changed
 
@@ -130,11 +133,15 @@ def left(request: pytest.FixtureRequest, settings: Settings, custody: str) -> in
 
 
 def test_a_transaction_that_can_not_begin_leaves_no_key(
-    request: pytest.FixtureRequest, settings: Settings, custody: str
+    request: pytest.FixtureRequest, sqlite: Database, settings: Settings, custody: str
 ) -> None:
     nowhere = Database(f"postgresql://idp@127.0.0.1:{free_port()}/idp")
-    with Session(nowhere.engine) as session, pytest.raises(OperationalError):
-        make_key(session, settings, custody, "00aa00aa00aa00aa", 2048)
+    with (
+        pytest.raises(OperationalError),
+        generated_key(sqlite, settings, now=NOON, custody=custody) as new,
+        nowhere.writing() as session,
+    ):
+        new.write_down(session)
     assert left(request, settings, custody) == 0
 
 

@@ -11,8 +11,8 @@ import pytest
 from idp.db.engine import Database
 from idp.keys.expiry import ExpiryWarnings, threshold
 from idp.keys.signing_key import SigningKey
-from idp.keys.store import generate_key
 from idp.settings import Settings
+from tests.making import generate_key
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 

@@ -16,10 +16,10 @@ from idp.keys.custody import open_signer
 from idp.keys.publication import publish_metadata
 from idp.keys.ring import REFRESH_SECONDS, KeyRing
 from idp.keys.signing_key import KeyState, KeyUnusable, SigningKey
-from idp.keys.store import all_keys, generate_key
+from idp.keys.store import all_keys
 from idp.settings import KeySettings, Settings
 from tests import independent
-from tests.making import memory_key
+from tests.making import generate_key, memory_key
 
 
 def make(database: Database, folder: Path, now: datetime) -> SigningKey:

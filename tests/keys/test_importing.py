@@ -8,12 +8,12 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from idp.db.engine import Database
 from idp.keys.custody import open_signer
-from idp.keys.importing import KeyNotTaken, Pair, PassphraseNeeded, import_key, read_pair
+from idp.keys.importing import KeyNotTaken, Pair, PassphraseNeeded, imported_key, read_pair
 from idp.keys.lifecycle import KeyStepRefused
 from idp.keys.signing_key import KeyState, SigningKey
 from idp.keys.steps import steps_of
@@ -45,8 +45,11 @@ def settings_in(folder: Path) -> Settings:
 
 
 def take(database: Database, folder: Path, pair: Pair, now: datetime) -> SigningKey:
-    with database.writing() as session:
-        return import_key(session, settings_in(folder), pair, now, "cli/ann")
+    with (
+        imported_key(database, settings_in(folder), pair, now, "cli/ann") as new,
+        database.writing() as session,
+    ):
+        return new.write_down(session)
 
 
 GOOD: dict[str, Callable[[datetime], Given]] = {
@@ -120,7 +123,11 @@ BAD: dict[str, tuple[str, Callable[[datetime], Given]]] = {
         "an EC key",
         lambda now: (pem(ec.generate_private_key(ec.SECP256R1())), None, None),
     ),
-    "a DSA key": ("DSA key", lambda now: (pem(dsa_key()), None, None)),
+    "an Ed25519 key": (
+        "a key of another kind",
+        lambda now: (pem(ed25519.Ed25519PrivateKey.generate()), None, None),
+    ),
+    "a DSA key": ("a DSA key", lambda now: (pem(dsa_key()), None, None)),
     "another key's certificate": (
         "belongs to another key",
         lambda now: (pem(KEY), crt(certificate(OTHER, now)), None),

@@ -13,12 +13,19 @@ import tomli_w
 
 from idp.db.engine import Database
 from idp.keys.custody import open_signer
+from idp.keys.encryption_lock import alone
 from idp.keys.file_custody import private_key_path
 from idp.keys.lifecycle import retire
+from idp.keys.reencryption import (
+    add_key_encryption_key,
+    drop_old_key_encryption_keys,
+    encrypt_file,
+)
 from idp.keys.signing_key import KeyState
 from idp.keys.steps import steps_of
-from idp.keys.store import all_keys, generate_key
+from idp.keys.store import all_keys
 from idp.settings import load_settings
+from tests.making import generate_key
 from tests.servers.demonstration import ROOT
 
 ROUNDS = 4
@@ -51,7 +58,8 @@ def test_a_process_that_is_killed_leaves_one_active_key_and_every_file_whole(
         )
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n", process.communicate()[1]
-        time.sleep(0.2 + 0.13 * number)
+        assert process.stdout.readline() == "round\n", process.communicate()[1]
+        time.sleep(0.07 * number)
         process.kill()
         assert process.communicate()[1] == ""
         with sqlite.reading() as session:
@@ -68,6 +76,16 @@ def test_a_process_that_is_killed_leaves_one_active_key_and_every_file_whole(
                 if key.state is KeyState.NEXT:
                     retire(session, key.id, now, "x")
     assert len(keys) > ROUNDS
+    with alone(sqlite, settings):  # what the dead have locked is free
+        add_key_encryption_key(settings)
+        for key in keys:
+            encrypt_file(key, settings)
+        assert drop_old_key_encryption_keys(settings, keys) == 1
+    known = {f"{key.id}.key" for key in keys}
+    for folder in (settings.keys.folder, settings.data_folder):
+        drafts = [path.name for path in folder.iterdir() if path.name.startswith(".")]
+        assert [name for name in drafts if name[1:].rpartition(".")[0] in known] == []
+        assert [name for name in drafts if "key-encryption" in name] == []
 
 
 def _step_to(state: KeyState) -> str:

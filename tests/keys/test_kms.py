@@ -14,10 +14,9 @@ from idp.keys import kms_custody
 from idp.keys.kms_connection import LARGEST_MESSAGE, PAUSE_SECONDS, KmsConnection
 from idp.keys.kms_custody import KmsSigner
 from idp.keys.signing_key import CustodyDown, KeyUnusable, SigningKey
-from idp.keys.store import generate_key
 from idp.settings import Settings
 from tests.keys.conftest import settings_for
-from tests.making import NOON
+from tests.making import NOON, generate_key
 from tests.servers.kms import Kms
 
 DATA = b"<ds:SignedInfo/>" * 40

@@ -14,12 +14,13 @@ import boto3
 import pytest
 
 from idp.db.engine import Database
+from idp.keys import kms_encryption
 from idp.keys.custody import open_signer
 from idp.keys.file_custody import at_rest
 from idp.keys.reencryption import encrypt_file
 from idp.keys.signing_key import KeyUnusable, SigningKey
-from idp.keys.store import generate_key
 from idp.settings import Settings
+from tests.making import generate_key
 from tests.servers.moto_server import MotoServer
 
 
@@ -121,3 +122,19 @@ def test_a_kms_that_does_not_answer_is_given_up_soon(
     wrapped = json.loads(Path(key.locator).read_text())["wrapped_key"]
     assert wrapped not in str(refusal.value)
     assert base64.b64decode(wrapped)
+
+
+def test_credentials_that_do_not_come_are_not_waited_for(
+    tmp_path: Path, kms_key: str, sqlite: Database, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = make(sqlite, settings_in(tmp_path, kms_key), now)
+    config = tmp_path / "aws"
+    config.write_text("[default]\ncredential_process = sleep 20\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(kms_encryption, "LONGEST_SECONDS", 0.5)
+    began = time.monotonic()
+    with pytest.raises(KeyUnusable, match=r"no answer within 0\.5 seconds"):
+        open_signer(key, settings_in(tmp_path, kms_key))
+    assert time.monotonic() - began < 15

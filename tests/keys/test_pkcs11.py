@@ -19,12 +19,11 @@ from idp.keys import pkcs11_custody
 from idp.keys.pin import RefusedPin, read_pin
 from idp.keys.pkcs11_custody import Pkcs11Signer
 from idp.keys.signing_key import CustodyDown, KeyUnusable, SigningKey
-from idp.keys.store import generate_key
 from idp.keys.token_session import PAUSE_SECONDS, close_sessions
 from idp.saml.signature import Signer
 from idp.settings import Settings
 from tests.keys.conftest import settings_for
-from tests.making import NOON
+from tests.making import NOON, generate_key
 from tests.servers.softhsm import PIN, SoftHsm
 
 DATA = b"<ds:SignedInfo/>" * 40

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from idp.cli.main import idp
 from idp.keys.custody import open_signer
 from idp.keys.encryption_at_rest import encryption_of, key_file
-from idp.keys.importing import Pair, import_key
+from idp.keys.importing import Pair, imported_key
 from idp.keys.key_encryption_keys import keys_in_file
 from idp.keys.signing_key import KeyUnusable
 from idp.keys.store import active_key
@@ -48,8 +48,9 @@ def secrets_of_the_key() -> list[bytes]:
         numbers.iqmp,
     ):
         raw = number.to_bytes((number.bit_length() + 7) // 8, "big")
-        found += [str(number)[:60].encode(), raw.hex()[:60].encode()]
-        found += [raw.hex()[:60].upper().encode(), raw[:32], base64.b64encode(raw)[:60]]
+        digits = f"{number:x}"[:60]  # which need not begin with a whole byte
+        found += [str(number)[:60].encode(), digits.encode(), digits.upper().encode()]
+        found += [raw[:32], base64.b64encode(raw)[:60]]
     for form in (PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL):
         body = KEY.private_bytes(Encoding.PEM, form, NoEncryption()).splitlines()[1:-1]
         found += [line for line in body[8:] if len(line) > 40]  # the first lines are public
@@ -78,8 +79,12 @@ def company(tmp_path: Path, sqlite_url: str) -> Iterator[Company]:
     made = make_company(tmp_path, sqlite_url, now)
     with made.parts.database.writing() as session:
         session.connection().exec_driver_sql("DELETE FROM signing_keys")
-        pair = Pair(KEY, certificate(KEY, now))
-        import_key(session, made.settings, pair, now, "cli/ann")
+    database, pair = made.parts.database, Pair(KEY, certificate(KEY, now))
+    with (
+        imported_key(database, made.settings, pair, now, "cli/ann") as new,
+        database.writing() as session,
+    ):
+        new.write_down(session)
     made.parts.keys.__init__(made.parts.database, made.settings)  # type: ignore[misc]
     yield made
     made.parts.database.close()

@@ -20,9 +20,9 @@ from idp.keys.custody import open_signer
 from idp.keys.lifecycle import activate
 from idp.keys.ring import LONGEST_UNSEEN_SECONDS, REFRESH_SECONDS, RETRY_SECONDS, KeyRing
 from idp.keys.signing_key import KeyUnusable, SigningKey
-from idp.keys.store import generate_key
 from idp.saml.signature import Signer
 from idp.settings import Settings
+from tests.making import generate_key
 from tests.servers.demonstration import ROOT
 
 

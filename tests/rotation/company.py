@@ -18,7 +18,7 @@ from idp.entitlements.account import Account
 from idp.entitlements.store import delete_account, save_account, stored_accounts
 from idp.keys.publication import publish_metadata
 from idp.keys.signing_key import KeyState, SigningKey
-from idp.keys.store import all_keys, generate_key
+from idp.keys.store import all_keys
 from idp.rotation.departure import note_departure
 from idp.rotation.plan import make_plan
 from idp.rotation.record import Phase, latest_rotation
@@ -26,6 +26,7 @@ from idp.rotation.report import Report, report_of
 from idp.rotation.rotate import rotate
 from idp.rotation.surroundings import Surroundings
 from idp.settings import Settings
+from tests.making import generate_key
 from tests.rotation.direct_aws import ADDRESS, DirectAws
 
 BEGIN = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)

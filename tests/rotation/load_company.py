@@ -36,9 +36,10 @@ from idp.entitlements.rules_file import parse_rules
 from idp.entitlements.store import apply_rules, save_account
 from idp.keys.publication import publish_metadata
 from idp.keys.signing_key import KeyState, SigningKey
-from idp.keys.store import all_keys, generate_key
+from idp.keys.store import all_keys
 from idp.settings import Settings
 from tests.company import FAST, PASSWORD
+from tests.making import generate_key
 from tests.operations.node import PATIENCE, PROJECT, Answer, Browser, Node
 from tests.servers.postgresql import free_port
 

@@ -12,13 +12,13 @@ import pytest
 from idp.db.engine import Database
 from idp.errors import IdpError
 from idp.keys.lifecycle import find_key, retire, revoke, revoke_and_replace
-from idp.keys.store import generate_key
 from idp.rotation.lease import LeaseLost, RotationBusy
 from idp.rotation.record import Phase
 from idp.rotation.rotate import abort, resume
 from idp.rotation.schedule import Due, what_is_due
 from idp.rotation.standing import standing_of
 from tests.aws.documents import OTHERS, metadata
+from tests.making import generate_key
 from tests.rotation.company import RotatingCompany, account
 
 FIRST, SECOND, LATE = account(1), account(2, probe=True), account(3)

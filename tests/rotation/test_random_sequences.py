@@ -19,11 +19,11 @@ from idp.entitlements.account import Account
 from idp.errors import IdpError
 from idp.keys.lifecycle import find_key, retire, revoke, revoke_and_replace
 from idp.keys.signing_key import KeyState
-from idp.keys.store import generate_key
 from idp.rotation.by_hand import activate_by_hand, look
 from idp.rotation.lease import RotationBusy
 from idp.rotation.record import Phase, Rotation, latest_rotation, open_rotation
 from idp.rotation.rotate import abort, resume
+from tests.making import generate_key
 from tests.rotation.company import RotatingCompany, account
 
 ACCOUNTS = [account(number, probe=number == 1) for number in range(4)]

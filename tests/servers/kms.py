@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
@@ -37,6 +37,7 @@ class Kms:
     calls: list[str] = field(default_factory=list)
     _refusals: dict[str, tuple[int, str, str]] = field(default_factory=dict)
     _wrong: bool = False
+    _watcher: Callable[[str], None] | None = None
 
     def __enter__(self) -> Kms:
         self._moto_port = free_port()
@@ -158,6 +159,15 @@ class Kms:
             del self._refusals[action]
 
     @contextmanager
+    def watched(self, watcher: Callable[[str], None]) -> Iterator[None]:
+        """Calls `watcher` with the action before each answer; whoever asked waits for it."""
+        self._watcher = watcher
+        try:
+            yield
+        finally:
+            self._watcher = None
+
+    @contextmanager
     def signing_wrongly(self) -> Iterator[None]:
         """Signs with another hash than it was asked for: good-looking and wrong."""
         self._wrong = True
@@ -177,6 +187,8 @@ class Kms:
     def _answer(self, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
         action = headers.get("X-Amz-Target", "").rpartition(".")[2]
         self.calls.append(action)
+        if self._watcher:
+            self._watcher(action)
         refusal = self._refusals.get(action) or self._refusals.get("*")
         if refusal:
             status, code, message = refusal

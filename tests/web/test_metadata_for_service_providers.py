@@ -16,9 +16,9 @@ from lxml import etree
 
 from idp.cli.main import idp
 from idp.keys.lifecycle import activate
-from idp.keys.store import generate_key
 from tests.company import Company, make_company
 from tests.independent import assert_valid_metadata
+from tests.making import generate_key
 
 NOW = datetime.now(UTC)
 DS = "{http://www.w3.org/2000/09/xmldsig#}"

@@ -16,10 +16,11 @@ from werkzeug.test import TestResponse
 
 from idp.db.models import SigningKeyRow
 from idp.keys.lifecycle import activate, retire, revoke
-from idp.keys.store import active_key, all_keys, generate_key
+from idp.keys.store import active_key, all_keys
 from idp.keys.timeline import timeline
 from idp.web.signing_keys import drawn, ticks
 from tests.company import Company, posted_form
+from tests.making import generate_key
 
 DEV_ADMIN = "arn:aws:iam::111122223333:role/Administrator"
 PAGE = "/for-admins/keys"
@@ -64,6 +65,8 @@ def test_picture_and_table_say_the_same(company: Company) -> None:
     ]
     states = ["next", "active", "revoked", "retired"]
     assert labels == [f"{key} {state}" for key, state in zip(reversed(ids), states, strict=True)]
+    over_the_line = picture.xpath('./*[@class="key-now"]/following-sibling::*')
+    assert [each.get("class") for each in over_the_line] == ["key-name"] * 4
     rows = [
         [" ".join(cell.text_content().split()) for cell in row.xpath("./td")]
         for row in page.xpath("//tbody/tr")

@@ -10,7 +10,7 @@ _DATA = re.compile(r"\bdata ([0-9a-fA-F]{1,8})\b")
 # Windows error codes in hexadecimal ([MS-ERREF] 2.2). Windows and Samba say the ones marked * only
 # to whoever has the right password; "locked" is said whatever the password. Samba says 52e for an
 # unknown user, where Windows says 525.
-_REASONS = {
+REASONS = {
     "525": "unknown_user",
     "52e": "wrong_password",
     "52f": "restricted",  # *
@@ -28,4 +28,4 @@ _REASONS = {
 def reason_of(message: str) -> str:
     """The word for what the controller's message says; "refused" if it says nothing known."""
     found = _DATA.search(message)
-    return _REASONS.get(found[1].lower().lstrip("0"), "refused") if found else "refused"
+    return REASONS.get(found[1].lower().lstrip("0"), "refused") if found else "refused"

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from idp.directory.ldap.attributes import PRESETS
 from idp.entitlements.duration import parse_session_length
 from idp.entitlements.importing.arn_template import read_arn_template
 from idp.entitlements.importing.claim_rules import ClaimCondition, ClaimRule, parse_claim_rules
@@ -20,6 +21,16 @@ _TAG = AWS + "PrincipalTag:"
 _NAME_ID = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier"
 _QUERY = re.compile(r"[^;]*;(?P<attributes>[^;]*);.*", re.DOTALL)
 _SID = re.compile(r"S-1-[\d-]+", re.ASCII)
+_CLAIMS = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/"
+_PRESET = PRESETS["active_directory"]
+# Our names of what is read from every Active Directory, by its own in lower case.
+_READ = {
+    **{theirs.lower(): ours for ours, theirs in _PRESET.others.items()},
+    _PRESET.username.lower(): "username",
+    _PRESET.email.lower(): "email",
+    "displayname": "display_name",
+}
+_READ_AS_CLAIMS = {_CLAIMS + "upn": "{upn}", _CLAIMS + "emailaddress": "{email}"}
 _OF_GROUPS = ("groupsid", "primarygroupsid", "claims/group", "/groups", "temp/variable", "role")
 
 
@@ -70,10 +81,9 @@ def _take_over(
         fields = _role_fields(claim, imported)
         by_name = fields.get("groups") or fields.get("group_pattern")
         name = re.sub(r"[^\w .-]", "", claim.name).strip() or f"adfs-{number}"
-        taken = {rule.name for rule in imported.rules}
         imported.add(
             RoleRule(
-                name if name not in taken else f"{name} {number}",
+                name if name not in imported.names else f"{name} {number}",
                 directory=directory,
                 group_base=bases if by_name else (),
                 **fields,
@@ -107,7 +117,8 @@ def _role_fields(claim: ClaimRule, imported: Imported) -> dict[str, Any]:
         index = claim.types.index(AWS + "Role")
         if index >= len(attributes):
             raise NotTakenOver("it reads no attribute for the role.")
-        return {"role_attribute": attributes[index].lower()}
+        name = _own_name(attributes[index], "Role", imported)
+        return {"role_attribute": name}
     value = claim.fields.get("value")
     if value is None:
         raise NotTakenOver("it passes on a claim from elsewhere.")
@@ -197,7 +208,7 @@ def _check_is_of_groups(condition: ClaimCondition) -> None:
 
 
 def _take_session(kind: str, claim: ClaimRule, session: _Session, imported: Imported) -> None:
-    template = _template(kind, claim)
+    template = _template(kind, claim, imported)
     what = kind.removeprefix(AWS)
     if what == "RoleSessionName":
         session.session_name = template
@@ -211,10 +222,6 @@ def _take_session(kind: str, claim: ClaimRule, session: _Session, imported: Impo
         session.tags[kind.removeprefix(_TAG)] = template
     else:
         raise NotTakenOver(f"AWS's attribute {what} is not known here.")
-    if "{" in template:
-        imported.remark(
-            f"{what} is made from {template}: the directory's settings have to read that attribute."
-        )
 
 
 def _seconds(text: str) -> int:
@@ -224,16 +231,31 @@ def _seconds(text: str) -> int:
         raise NotTakenOver(problem.message) from None
 
 
-def _template(kind: str, claim: ClaimRule) -> str:
+def _own_name(attribute: str, what: str, imported: Imported) -> str:
+    """Our name of an attribute of Active Directory."""
+    if known := _READ.get(attribute.lower()):
+        return known
+    imported.remark(
+        f"{what} is made from {attribute}, which the directory has to read. Add to its attributes "
+        f'in the settings: {attribute.lower()} = "{attribute}".'
+    )
+    return attribute.lower()
+
+
+def _template(kind: str, claim: ClaimRule, imported: Imported) -> str:
     """The text, or the attribute as a template."""
     if query := claim.fields.get("query"):
         attributes = _queried(query.text or "")
         index = claim.types.index(kind)
         if index < len(attributes) and re.fullmatch(r"[A-Za-z][\w-]*", attributes[index]):
-            return "{" + attributes[index].lower() + "}"
+            return "{" + _own_name(attributes[index], kind.removeprefix(AWS), imported) + "}"
     value = claim.fields.get("value")
     if value and value.text is not None:
         return value.text.replace("{", "{{").replace("}", "}}")
+    if value and len(claim.conditions) == 1 and value.is_value_of(claim.conditions[0].variable):
+        passed_on = claim.conditions[0].value("Type", "==") or ""
+        if passed_on in _READ_AS_CLAIMS:
+            return _READ_AS_CLAIMS[passed_on]
     raise NotTakenOver(
         f"{kind.removeprefix(AWS)} is made of another claim; write it as a template over the "
         "directory's attributes, like {mail}."

@@ -68,6 +68,11 @@ class Expression:
         """All texts in it."""
         return tuple(value for kind, value in self.tokens if kind == "text")
 
+    def is_value_of(self, variable: str) -> bool:
+        """Whether it is nothing but the value of that claim, as in c.Value."""
+        wanted = (("name", variable), ("sign", "."), ("name", "Value"))
+        return bool(variable) and self.tokens == wanted
+
     @property
     def replacement(self) -> tuple[str, str] | None:
         """Pattern and replacement if it is RegExReplace(c.Value, "...", "...")."""
@@ -112,10 +117,9 @@ _HOW = "Export them: (Get-AdfsRelyingPartyTrust -Name NAME).IssuanceTransformRul
 
 
 def _tokens(text: str) -> Iterator[tuple[str, str, int]]:
-    position = 0
+    position, line = 0, 1
     while position < len(text):
         match = _TOKEN.match(text, position)
-        line = text.count("\n", 0, position) + 1
         if not match:
             raise BadClaimRules(
                 f"Line {line} of the claim rules has {text[position]!r}, which can't stand there.",
@@ -125,6 +129,7 @@ def _tokens(text: str) -> Iterator[tuple[str, str, int]]:
         kind = match.lastgroup or ""
         if kind != "blank":
             yield kind, match[kind], line
+        line += match[0].count("\n")
 
 
 class _Reader:

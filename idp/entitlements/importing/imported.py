@@ -21,12 +21,16 @@ class NotTakenOver(IdpError):
 
 @dataclass(slots=True)
 class Imported:
-    """`remarks` are sentences about what was taken over, `left` about what was not."""
+    """`remarks` are sentences about what was taken over, `left` about what was not.
+
+    `names` are those of the rules.
+    """
 
     source: str
     rules: list[RoleRule] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
 
     def add(self, rule: RoleRule) -> None:
         """Take a rule, if it can be one. Raises NotTakenOver."""
@@ -35,6 +39,7 @@ class Imported:
         if problems.found:
             raise NotTakenOver(f"it would be no good rule: {problems.found[0][1]}")
         self.rules.append(rule)
+        self.names.add(rule.name)
 
     def remark(self, sentence: str) -> None:
         """Note something about what was taken over, once."""

@@ -25,6 +25,9 @@ _LABELS = {
     "usegroupmapping": "useGroupMapping",
 }
 _LINE = re.compile(r"\s*\"?(?P<label>[A-Za-z ]{5,40}?)\"?\s*[:=]\s*(?P<value>.*?)\s*")
+# As JSON and Terraform write them inside a larger file.
+_QUOTED = re.compile(r'(?P<text>"(?:[^"\\]|\\.)*"),?')
+_BARE = re.compile(r"(?P<text>true|false|\d+),?", re.ASCII)
 
 
 class BadOktaSettings(IdpError):
@@ -34,7 +37,7 @@ class BadOktaSettings(IdpError):
 def import_okta_settings(text: str, directory: str, bases: tuple[str, ...]) -> Imported:
     """Take over the settings for people of `directory`, for groups below `bases`.
 
-    `text` is JSON as the API or Terraform has it, or lines "Group Filter: ...". Raises
+    `text` is JSON as the API has it, a Terraform file, or lines "Group Filter: ...". Raises
     BadOktaSettings.
     """
     found = _settings(text)
@@ -127,5 +130,17 @@ def _from_lines(text: str) -> dict[str, str]:
         match = _LINE.fullmatch(line)
         key = _LABELS.get(match["label"].replace(" ", "").lower()) if match else None
         if match and key:
-            found.setdefault(key, match["value"])
+            found.setdefault(key, _written(match["value"]))
     return found
+
+
+def _written(value: str) -> str:
+    """A value without the quotes and the comma of a larger file, if it has them."""
+    if bare := _BARE.fullmatch(value):
+        return bare["text"]
+    if quoted := _QUOTED.fullmatch(value):
+        try:
+            return str(json.loads(quoted["text"]))
+        except ValueError:
+            return value
+    return value

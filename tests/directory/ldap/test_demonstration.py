@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import re
+import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -12,7 +14,7 @@ import pytest
 from idp.demo.slapd import find_program
 from idp.errors import IdpError
 from tests.conftest import require_program
-from tests.servers.demonstration import Demonstration
+from tests.servers.demonstration import ROOT, Demonstration
 
 pytestmark = pytest.mark.xdist_group("heavy")
 
@@ -54,6 +56,12 @@ def test_people_sign_in_from_ldap_and_get_the_roles_of_their_groups(tmp_path: Pa
         assert "Administrator" not in _first_page(demonstration.port, "cleo")
         ldap = demonstration.ldap_port
         assert demonstration.answers_tcp(ldap)
+        settings, rules = tmp_path / "data/with-ldap/idp.toml", tmp_path / "roles.toml"
+        command = [sys.executable, "-m", "idp", "-c", str(settings), "roles"]
+        for words in (("export", str(rules)), ("plan", str(rules))):
+            done = subprocess.run([*command, *words], cwd=ROOT, capture_output=True, text=True)
+            assert done.returncode == 0, done.stderr
+        assert "Plan: no changes." in done.stdout
     assert not demonstration.answers_tcp(ldap), "it ends with the demonstration"
 
 

@@ -38,6 +38,20 @@ def test_no_name_signs_in_as_somebody_else(corp: LdapDirectory, name: str) -> No
         assert username_key(person.username) == username_key(unicodedata.normalize("NFC", name))
 
 
+def test_every_character_counts_wherever_it_stands_in_a_name_or_password(
+    corp: LdapDirectory,
+) -> None:
+    """What chance may leave out: each of them once at the beginning, inside and at the end."""
+    for character in _ODD:
+        for name in (f"{character}ann", f"a{character}nn", f"ann{character}"):
+            person = corp.find_by_name(name)
+            if person is not None:
+                typed = unicodedata.normalize("NFC", name)
+                assert username_key(person.username) == username_key(typed), repr(name)
+        for password in (character, f"{character}{PASSWORD}", f"{PASSWORD}{character}"):
+            assert corp.authenticate("patient", password).person is None, repr(password)
+
+
 @_QUICK
 @given(password=_NAMES)
 def test_no_password_but_the_right_one_opens(corp: LdapDirectory, password: str) -> None:
