@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from idp.audit.admin_events import AccountAdded, AccountChanged, AccountRemoved
 from idp.audit.events import AdminEvent
-from idp.audit.log import AuditLog, utc_now
+from idp.audit.log import AuditLog
 from idp.aws.arn import PARTITIONS, ProviderArn
 from idp.cli.acting import acting_admin, command_origin
 from idp.cli.context import open_database
@@ -128,7 +128,7 @@ def add(
         save_account(session, wanted)
         left = known.provider if known and known.provider != wanted.provider else None
         if left:
-            note_departure(session, left, utc_now())
+            note_departure(session, left)
         action = AccountChanged if known else AccountAdded
         on_account_changed(session, database, action, wanted, left)
     click.echo(f"{'Changed' if known else 'Registered'} account {number} ({alias}).")
@@ -197,7 +197,7 @@ def remove(context: click.Context, number_or_alias: str, force: bool) -> None:
                 "Change those rules first, or give --force.",
             )
         delete_account(session, known.number)
-        note_departure(session, known.provider, utc_now())
+        note_departure(session, known.provider)
         on_account_changed(session, database, AccountRemoved, known)
     click.echo(f"Removed account {known.number} ({known.alias}).")
     if naming:

@@ -337,8 +337,9 @@ class RotationRow(Base):
 class RotationAccountRow(Base):
     """How far a rotation is in one account's SAML provider, which is named by its ARN.
 
-    `problem` is why the last try failed, or empty. `left_at` is when the provider was last taken
-    off the list of accounts: what was known of it until then counts no more if it comes back.
+    `problem` is why the last try failed, or empty. `given_at` is when it was last seen to hold the
+    next certificate before it was taken off the list of accounts: all else that was known of it
+    then is forgotten.
     """
 
     __tablename__ = "rotation_accounts"
@@ -348,7 +349,7 @@ class RotationAccountRow(Base):
     )
     provider: Mapped[str] = mapped_column(String(256), primary_key=True)
     number: Mapped[str] = mapped_column(String(12))
-    left_at: Mapped[datetime | None]
+    given_at: Mapped[datetime | None]
     held_at: Mapped[datetime | None]
     proved_at: Mapped[datetime | None]
     withdrawn_at: Mapped[datetime | None]

@@ -101,7 +101,7 @@ class Book:
         """The account was read and does not hold the certificate that goes; None: it never did."""
         with self.entry() as (session, now):
             row = _account_row(session, self.rotation_id, account)
-            row.withdrawn_at = now
+            row.withdrawn_at, row.given_at = now, None
             _clear_problem(row)
             changes = _done(done, etag) if done else {"outcome": "never held"}
             self._record(session, RotationAccountWithdrawn, account, changes)

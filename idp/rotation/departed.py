@@ -57,8 +57,8 @@ def departed_holders(database: Database, key: SigningKey) -> list[Departed]:
         trail.read(record)
     for row, rotation in rows:
         provider, went_back = ProviderArn.parse(row.provider), rotation.phase in _BACK
-        if row.held_at:
-            trail.seen(provider, canonical_time(row.held_at))
+        if given := row.held_at or row.given_at:
+            trail.seen(provider, canonical_time(given))
         if row.withdrawn_at and key.id == (
             rotation.next_key_id if went_back else rotation.old_key_id
         ):

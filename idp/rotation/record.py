@@ -98,19 +98,14 @@ class AccountProgress:
     @classmethod
     def from_row(cls, row: RotationAccountRow) -> AccountProgress:
         """Read a row."""
-
-        def since_it_came(moment: datetime | None) -> datetime | None:
-            return None if moment and row.left_at and moment <= row.left_at else moment
-
         problem = AccountRefusal(row.problem_kind, row.problem, row.advice)
-        gone = row.held_at and row.withdrawn_at and row.withdrawn_at >= row.held_at
         return cls(
-            since_it_came(row.held_at),
-            since_it_came(row.proved_at),
-            since_it_came(row.withdrawn_at),
-            since_it_came(row.excluded_at),
+            row.held_at,
+            row.proved_at,
+            row.withdrawn_at,
+            row.excluded_at,
             problem if row.problem_kind else None,
-            None if gone else row.held_at,
+            None if row.withdrawn_at else row.held_at or row.given_at,
         )
 
     @property

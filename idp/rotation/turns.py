@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, update
+from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -177,14 +177,7 @@ def try_to_retire(book: Book, key_id: str, given_up: Sequence[Account] = ()) -> 
         key = retire(session, key_id, now, around.actor)
         session.execute(
             update(RotationAccountRow)
-            .where(
-                RotationAccountRow.rotation_id == book.rotation_id,
-                # What has left the list is not looked at again.
-                or_(
-                    RotationAccountRow.left_at.is_(None),
-                    RotationAccountRow.withdrawn_at > RotationAccountRow.left_at,
-                ),
-            )
+            .where(RotationAccountRow.rotation_id == book.rotation_id)
             .values(withdrawn_at=None)
         )
         changes = {

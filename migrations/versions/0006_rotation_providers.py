@@ -36,7 +36,7 @@ def _provider() -> sa.ColumnElement[str]:
 def _make(*, by_provider: bool) -> None:
     new = (
         sa.Column("provider", sa.String(length=256), nullable=False),
-        sa.Column("left_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("given_at", sa.DateTime(timezone=True), nullable=True),
     )
     op.create_table(
         _TABLE,

@@ -98,7 +98,7 @@ def test_what_was_known_of_accounts_is_kept_for_their_providers(before_providers
     with database.reading() as session:
         [row] = session.scalars(select(RotationAccountRow))  # the other account was removed
     provider = "arn:aws-cn:iam::111122223333:saml-provider/ExampleIdP"
-    assert (row.provider, row.number, row.left_at) == (provider, "111122223333", None)
+    assert (row.provider, row.number, row.given_at) == (provider, "111122223333", None)
     assert row.held_at == datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
     _migrate(database, "0005_account_encryption", back=True)
     with database.reading() as session:

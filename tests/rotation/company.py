@@ -140,13 +140,13 @@ class RotatingCompany:
             known = stored_accounts(session).find(each.number)
             save_account(session, each)
             if known and known.provider != each.provider:
-                note_departure(session, known.provider, self.time)
+                note_departure(session, known.provider)
 
     def remove(self, each: Account) -> None:
         """What `idp aws account remove` does."""
         with self.database.writing() as session:
             delete_account(session, each.number)
-            note_departure(session, each.provider, self.time)
+            note_departure(session, each.provider)
 
     def register(self, each: Account) -> None:
         """What `idp aws register` does."""

@@ -114,7 +114,6 @@ def test_an_account_that_was_removed_and_comes_again_is_looked_at_and_proved_ane
     def removed_and_added() -> None:
         company.remove(SECOND)
         company.aws.delete(SECOND)
-        company.pass_time(seconds=1)
         company.add(SECOND)
 
     company.meanwhile["spread"] = removed_and_added
@@ -162,7 +161,6 @@ def test_an_abort_does_not_give_up_a_provider_that_held_it_and_came_again(
     company.aws.refusing = {FIRST.number}
     company.rotate()
     company.remove(SECOND)
-    company.pass_time(seconds=1)
     company.add(SECOND)
     company.aws.refusing = {SECOND.number}
     abort(company.around)
@@ -180,7 +178,6 @@ def test_an_abort_makes_no_provider_where_one_was_deleted_meanwhile(
     company.rotate()
     company.remove(SECOND)
     company.aws.delete(SECOND)
-    company.pass_time(seconds=1)
     company.add(SECOND)
     company.aws.refusing = set()
     abort(company.around)

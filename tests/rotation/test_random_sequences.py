@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import mkdtemp
@@ -28,6 +29,7 @@ from tests.rotation.company import RotatingCompany, account
 
 ACCOUNTS = [account(number, probe=number == 1) for number in range(4)]
 some_account = st.sampled_from(ACCOUNTS)
+moved = st.one_of(st.none(), some_account)
 # Mostly nowhere, else after so many steps.
 crash = st.one_of(st.just(0), st.integers(1, 20))
 
@@ -87,14 +89,24 @@ class Rotating(RuleBasedStateMachine):
         with self.database.reading() as session:
             return latest_rotation(session)
 
-    @rule(crash_at=crash)
-    def rotate(self, crash_at: int) -> None:
-        self.attempt(self.company.rotate, crash_at)
+    @rule(crash_at=crash, moved=moved)
+    def rotate(self, crash_at: int, moved: Account | None) -> None:
+        with self.meanwhile_moved(moved):
+            self.attempt(self.company.rotate, crash_at)
 
-    @rule(crash_at=crash, excluded=st.lists(some_account, max_size=1))
-    def resume(self, crash_at: int, excluded: list[Account]) -> None:
+    @rule(crash_at=crash, excluded=st.lists(some_account, max_size=1), moved=moved)
+    def resume(self, crash_at: int, excluded: list[Account], moved: Account | None) -> None:
         chosen = [known for each in excluded if (known := self.listed_as(each))]
-        self.attempt(lambda: resume(self.company.around, chosen), crash_at)
+        with self.meanwhile_moved(moved):
+            self.attempt(lambda: resume(self.company.around, chosen), crash_at)
+
+    @contextmanager
+    def meanwhile_moved(self, moved: Account | None) -> Iterator[None]:
+        """That account gets another provider in the last moment before the new key signs."""
+        if moved:
+            self.company.meanwhile["spread"] = lambda: self.move(moved)
+        yield
+        self.company.meanwhile.pop("spread", None)
 
     @rule(crash_at=crash)
     def abort(self, crash_at: int) -> None:
@@ -171,10 +183,14 @@ class Rotating(RuleBasedStateMachine):
             if deleted:
                 self.company.aws.delete(known)
 
-    @rule(each=some_account, name=st.sampled_from(["ExampleIdP", "OtherIdP"]))
-    def change_provider(self, each: Account, name: str) -> None:
-        known = self.listed_as(each)
-        if known and known.provider_name != name:
+    @rule(each=some_account)
+    def change_provider(self, each: Account) -> None:
+        self.move(each)
+
+    def move(self, each: Account) -> None:
+        """To the other one of two providers."""
+        if known := self.listed_as(each):
+            name = "OtherIdP" if known.provider_name == "ExampleIdP" else "ExampleIdP"
             other = replace(known, provider_name=name)
             self.company.add(other)
             self.listed[self.listed.index(known)] = other

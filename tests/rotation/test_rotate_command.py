@@ -332,7 +332,7 @@ def test_another_provider_by_command_meanwhile_is_waited_for_and_the_first_is_na
     readded = ("account", "add", test.number, "--alias", "test")
     assert rotating.installation.run(*readded).exit_code == 0
     with rotating.installation.database.reading() as session:
-        rows = {row.provider: row.left_at for row in session.scalars(select(RotationAccountRow))}
+        rows = {row.provider: row.given_at for row in session.scalars(select(RotationAccountRow))}
     assert rows[str(prod.provider)]
     assert rows[str(test.provider)]
     assert not rows[other]
