@@ -86,6 +86,6 @@ def _refused(role: RoleArn, problem: ClientError) -> AccountRefusal:
     return AccountRefusal(
         "not_proved",
         f"AWS does not let us into the probe role {role} ({code_of(problem)}: {said}).",
-        "Look at the role's trust policy (the provider, and SAML:aud), or leave the role out: "
-        "idp aws account add … --update, without --probe-role.",
+        "Look at the role's trust policy (the provider, and SAML:aud), or name another probe role, "
+        "or none: it is an option of what you ran, or of idp aws account add … --update.",
     )

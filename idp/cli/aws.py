@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from idp.audit.admin_events import AccountAdded, AccountChanged, AccountRemoved
 from idp.audit.events import AdminEvent
 from idp.audit.log import AuditLog
-from idp.aws.arn import PARTITIONS
+from idp.aws.arn import PARTITIONS, ProviderArn
 from idp.cli.acting import acting_admin, command_origin
 from idp.cli.context import open_database
 from idp.cli.lazy_group import LazyGroup
@@ -22,6 +22,8 @@ from idp.entitlements.encryption import stored_encryption
 from idp.entitlements.rules_file import accounts_named
 from idp.entitlements.store import delete_account, save_account, stored_accounts, stored_rules
 from idp.errors import IdpError
+from idp.rotation.departure import note_departure
+from idp.rotation.report import DELETE_PROVIDER
 
 RULES_SHOWN = 10
 
@@ -124,9 +126,19 @@ def add(
             _refuse_while_named(session, accounts, known, wanted)
             _refuse_while_encrypted(session, known, wanted)
         save_account(session, wanted)
+        left = known.provider if known and known.provider != wanted.provider else None
+        if left:
+            note_departure(session, left)
         action = AccountChanged if known else AccountAdded
-        on_account_changed(session, database, action, wanted)
+        on_account_changed(session, database, action, wanted, left)
     click.echo(f"{'Changed' if known else 'Registered'} account {number} ({alias}).")
+    if left:
+        _tell_left_behind(left)
+        click.echo(
+            f"Nobody can sign in through {wanted.provider} until it has our metadata: "
+            f"idp aws register {alias}",
+            err=True,
+        )
 
 
 @account.command("list")
@@ -185,17 +197,37 @@ def remove(context: click.Context, number_or_alias: str, force: bool) -> None:
                 "Change those rules first, or give --force.",
             )
         delete_account(session, known.number)
+        note_departure(session, known.provider)
         on_account_changed(session, database, AccountRemoved, known)
     click.echo(f"Removed account {known.number} ({known.alias}).")
     if naming:
         click.echo(f"It is still named by {_listed(naming)}, which give nothing there.", err=True)
+    _tell_left_behind(known.provider)
+
+
+def _tell_left_behind(provider: ProviderArn) -> None:
+    """What is forgotten here goes on in AWS: whoever has one of our keys can sign in there."""
+    click.echo(
+        f"Mind: {provider} goes on trusting the keys that it was given in AWS, and no rotation "
+        "takes them out there. "
+        f"{DELETE_PROVIDER}{provider}",
+        err=True,
+    )
 
 
 def on_account_changed(
-    session: Session, database: Database, kind: type[AdminEvent], changed: Account
+    session: Session,
+    database: Database,
+    kind: type[AdminEvent],
+    changed: Account,
+    left: ProviderArn | None = None,
 ) -> None:
-    """Record the change in the audit trail, in the transaction that makes it."""
-    event = kind(actor=acting_admin(), subject=changed.number, changes=account_document(changed))
+    """Record the change in the audit trail, in the transaction that makes it.
+
+    `left` is the provider that the account had until now, if it gets another one.
+    """
+    changes = account_document(changed) | ({"provider_before": str(left)} if left else {})
+    event = kind(actor=acting_admin(), subject=changed.number, changes=changes)
     AuditLog(database).append(session, event, command_origin())
 
 

@@ -33,6 +33,7 @@ from idp.db.engine import Database
 from idp.entitlements.account import Account, account_document, check_account
 from idp.entitlements.store import save_account, stored_accounts
 from idp.keys.publication import publish_metadata
+from idp.rotation.by_register import take_back
 from idp.rotation.distribution import GRACE_SECONDS, target_of
 from idp.rotation.lease import refuse_while_worked_on
 from idp.rotation.record import open_rotation
@@ -150,6 +151,8 @@ def register(
                 text = line.format(account.alias, account.number, result.word, _detail(result))
                 click.echo(text.rstrip(), file=None if terminal else output)
             show("Accounts", len(results), len(wanted))
+    if not dry_run:
+        _tell_rotation(database, results)
     if as_json:
         ordered = sorted(results, key=lambda result: result.account.alias)
         click.echo(json.dumps([_document(result) for result in ordered], indent=2))
@@ -163,6 +166,16 @@ def _refuse_beside_rotation(session: Session, dry_run: bool) -> None:
     rotation = open_rotation(session)
     if rotation is not None and not dry_run:
         refuse_while_worked_on(session, rotation.id, utc_now())
+
+
+def _tell_rotation(database: Database, results: Sequence[AccountResult]) -> None:
+    """An account that was excluded is so no longer, once it holds what we publish."""
+    good = [result.account for result in results if not result.refusal]
+    with database.reading() as session:
+        under_way = open_rotation(session) is not None
+    if good and under_way:
+        with database.writing() as session:
+            take_back(session, good, utc_now())
 
 
 def _result(account: Account, answer: Registration | Exception) -> AccountResult:

@@ -15,6 +15,7 @@ from idp.audit.log import AuditLog, utc_now
 from idp.audit.reading import Record
 from idp.audit.text import printable
 from idp.aws.account_refusal import AccountRefusal
+from idp.aws.arn import ProviderArn
 from idp.aws.iam import Reach
 from idp.aws.registration import Registration
 from idp.cli.acting import acting_admin, command_origin
@@ -30,6 +31,7 @@ from idp.keys.custody import CUSTODIES
 from idp.keys.lifecycle import find_key
 from idp.keys.publication import publish_metadata
 from idp.keys.signing_key import SigningKey
+from idp.rotation.departed import Departed, departed_holders
 from idp.rotation.distribution import distribute
 from idp.rotation.emergency import (
     Revocation,
@@ -43,6 +45,10 @@ from idp.settings import Settings
 from idp.signin.sessions import end_everybody
 
 Distributed = list[tuple[Account, Registration | AccountRefusal]]
+
+
+class NoReason(IdpError):
+    """The audit trail would not know why."""
 
 
 class NotConfirmed(IdpError):
@@ -85,18 +91,21 @@ def revoke(
     do the other published keys go that lie in the same folder, for whoever read one file could
     read all. Every registered AWS account then gets the new metadata; until it has, nobody can
     sign in to that account. Run the command again for accounts that failed: they still trust the
-    stolen key.
+    stolen key. Accounts that were removed from the list, and providers that were exchanged for
+    others, are named if they may still trust it: nobody but you can reach them.
 
     Printed is every assertion that the revoked keys ever signed, from the audit trail. Whatever
     else CloudTrail knows was not ours: see `idp audit reconcile`.
 
-    Exit codes: 0 done everywhere, 1 some account still trusts the key, 2 bad input.
+    Exit codes: 0 done in all registered accounts, 1 some of them still trusts the key, 2 bad input.
 
     \b
     Examples:
       idp certs revoke 5f2c --compromised --reason "backup tape lost" --end-sessions
       idp certs revoke 5f2c --reason "made by mistake"
     """
+    if not reason.strip():
+        raise NoReason("A key is revoked for a reason, which the audit trail keeps.", "Give one.")
     settings = settings_from(context)
     reach = reach_of(settings, endpoint_url, timeout)
     database = open_database(context)
@@ -112,11 +121,16 @@ def revoke(
     distributed = _tell_accounts(database, settings, accounts, reach, workers)
     revoked = done.keys or (found,)
     ledger = [row for each in revoked for row in issued_with(database, each.fingerprint)]
+    ledger.sort(key=lambda record: record.seq)
+    departed = _departed(database, revoked)
     if as_json:
-        click.echo(json.dumps(_document(revoked, done, distributed, ledger), indent=2))
+        document = _document(revoked, done, distributed, ledger)
+        document["departed"] = [_departed_document(each) for each in departed]
+        click.echo(json.dumps(document, indent=2))
     else:
         _print_ledger(ledger)
     _sum_up(revoked, done, distributed, ledger)
+    _tell_departed(departed)
     if any(isinstance(answer, AccountRefusal) for _, answer in distributed):
         context.exit(1)
 
@@ -273,6 +287,68 @@ def _sum_up(
         good, all_ = len(distributed) - len(failed), len(distributed)
         accounts = "account is" if all_ == 1 else "accounts are"
         click.echo(f"{good} of {all_} {accounts} up to date.", err=True)
+
+
+def _departed(database: Database, revoked: Sequence[SigningKey]) -> list[Departed]:
+    """The providers off the list, each once, with the certificate that was seen there last."""
+    found: dict[ProviderArn, Departed] = {}
+    for key in revoked:
+        for each in departed_holders(database, key):
+            known = found.setdefault(each.provider, each)
+            found[each.provider] = max(known, each, key=lambda departed: departed.held_at)
+    return list(found.values())
+
+
+def _tell_departed(departed: Sequence[Departed]) -> None:
+    for each in departed:
+        name = f"{each.alias} {each.provider.account}".strip()
+        left = (
+            f"left the list of accounts on {_day(each.left_at)}"
+            if each.left_at
+            else "is not on the list of accounts"
+        )
+        held = (
+            f"was last seen to hold the certificate on {_day(each.held_at)}"
+            if each.held_at
+            else "may have been given the certificate"
+        )
+        click.secho(
+            f"{name} MAY STILL TRUST THE REVOKED KEY: {each.provider} {left}, and {held}.",
+            fg="red",
+            err=True,
+        )
+    if departed:
+        click.echo(
+            "They are not told from here. With credentials of each account delete the provider:",
+            err=True,
+        )
+    for each in departed:
+        click.echo(f"  {_deletion(each)}", err=True)
+    if departed:
+        click.echo(
+            "Or, where it is still needed, put the account on the list again (idp aws account add) "
+            "and run this command again.",
+            err=True,
+        )
+
+
+def _departed_document(each: Departed) -> dict[str, Any]:
+    return {
+        "number": each.provider.account,
+        "alias": each.alias or None,
+        "provider": str(each.provider),
+        "left_at": each.left_at or None,
+        "held_at": each.held_at or None,
+        "advice": _deletion(each),
+    }
+
+
+def _deletion(each: Departed) -> str:
+    return f"aws iam delete-saml-provider --saml-provider-arn {each.provider}"
+
+
+def _day(at: str) -> str:
+    return f"{at[:16].replace('T', ' ')} UTC"
 
 
 def _told(answer: Registration | AccountRefusal) -> bool:

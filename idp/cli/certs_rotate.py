@@ -107,6 +107,8 @@ def rotate(
         with database.reading() as session:
             due = what_is_due(session, settings, now)
         if due is Due.NOTHING:
+            if dry_run and not as_json:
+                click.echo("Nothing is due.")
             return
         yes, resume = True, due is Due.GO_ON
     with database.reading() as session:
@@ -126,9 +128,11 @@ def rotate(
             )
     if plan is None:
         _refuse_settings_of_another(rotation, bool(overlap or custody or key))
-    if plan and not schedule:
+    if schedule and not dry_run:
+        pass  # a timer's mail has what came of it, no more
+    elif plan:
         _show_plan(context, plan, as_json, quiet=as_json and not dry_run)
-    elif not schedule:
+    else:
         _show_open(context, rotation, excluded, abort, as_json and not dry_run, as_json)
     if dry_run:
         return

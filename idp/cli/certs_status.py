@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,23 +12,16 @@ import click
 from idp.audit.log import utc_now
 from idp.cli.context import open_database, settings_from
 from idp.errors import IdpError
+from idp.keys.attention import Attention
 from idp.keys.custody import open_signer
 from idp.keys.expiry import days_left, threshold
 from idp.keys.fetches import Fetch, fetches
 from idp.keys.signing_key import KeyState, SigningKey
 from idp.keys.store import published_keys
+from idp.rotation.standing import Standing, standing_of
 from idp.settings import Settings
 
 MOST_UNNAMED_SHOWN = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Attention:
-    """Something that somebody has to look at, and what to do."""
-
-    subject: str
-    message: str
-    advice: str
 
 
 @click.command("status")
@@ -37,11 +29,16 @@ class Attention:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def status(context: click.Context, exit_code: bool, as_json: bool) -> None:
-    """Say how the published keys stand, and who has read our metadata since the newest one.
+    """Say how the published keys stand, whether one is being rotated, and who has read our
+    metadata since the newest one.
 
     Attention is asked for when a certificate ends within 60 days (again at 30, 14 and 7), when the
-    active key can't be used, and when a service provider of the settings has not fetched the
-    metadata since a key was added to it. What the AWS accounts hold says `idp aws status`.
+    active key can't be used, when a service provider of the settings has not fetched the metadata
+    since a key was added to it, and when a rotation can't go on by itself: an account failed, the
+    process that worked on it has ended, or the overlap is over and the old certificate is still
+    there. What the AWS accounts hold says `idp aws status`.
+
+    Exit codes: 0, or with --exit-code 1 if anything needs attention; 2 it can't be said.
 
     \b
     Examples:
@@ -53,11 +50,16 @@ def status(context: click.Context, exit_code: bool, as_json: bool) -> None:
     with open_database(context).reading() as session:
         keys = published_keys(session)
         seen = fetches(session)
-    wanted = list(_attention(settings, keys, seen, now))
+        rotation = standing_of(session, now)
+    wanted = [*_attention(settings, keys, seen, now), *(rotation.attention if rotation else ())]
     if as_json:
-        click.echo(json.dumps(_document(settings, keys, seen, wanted, now), indent=2))
+        document = _document(settings, keys, seen, wanted, now)
+        document["rotation"] = rotation.document() if rotation else None
+        click.echo(json.dumps(document, indent=2))
     else:
         for line in _lines(settings, keys, seen, now):
+            click.echo(line)
+        for line in _rotation_lines(rotation):
             click.echo(line)
         for each in wanted:
             click.secho(f"! {each.subject}: {each.message}", fg="yellow", nl=False)
@@ -122,6 +124,21 @@ def _lines(
         yield _fetch_line(f"{each.address} ({each.user_agent or 'no user agent'})", each, newest)
     if len(unnamed) > MOST_UNNAMED_SHOWN:
         yield f"and {len(unnamed) - MOST_UNNAMED_SHOWN:,} more addresses"
+
+
+def _rotation_lines(standing: Standing | None) -> Iterator[str]:
+    if standing is None:
+        return
+    rotation = standing.report.rotation
+    yield (
+        f"rotation {rotation.id} ({rotation.phase}): from key {rotation.old_key_id} to "
+        f"{rotation.next_key_id}, begun {rotation.started_at:%Y-%m-%d %H:%M} UTC by "
+        f"{rotation.started_by}"
+    )
+    yield f"  {standing.waits_for}"
+    counted = standing.counted()
+    if counted:
+        yield "  accounts: " + ", ".join(f"{number} {word}" for word, number in counted.items())
 
 
 def _fetch_line(name: str, fetch: Fetch | None, newest: SigningKey) -> str:

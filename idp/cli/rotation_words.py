@@ -36,9 +36,8 @@ def tell_plan(plan: Plan, settings: Settings) -> None:
     click.echo(f"2. Push the metadata to {number} AWS account{'s' * (number != 1)}, read it back:")
     form = "   " + columns(plan.accounts, True)
     for account in plan.accounts:
-        click.echo(
-            form.format(account.alias, account.number, account.provider_name, _proof(account))
-        )
+        line = form.format(account.alias, account.number, account.provider_name, _proof(account))
+        click.echo(line.rstrip())
     for account in plan.excluded:
         click.echo(f"   EXCLUDED: {account.alias} ({account.number})")
     click.echo("3. When all of them hold the new certificate: sign with the new key.")

@@ -335,14 +335,21 @@ class RotationRow(Base):
 
 
 class RotationAccountRow(Base):
-    """How far a rotation is in one account; `problem` is why the last try failed, or empty."""
+    """How far a rotation is in one account's SAML provider, which is named by its ARN.
+
+    `problem` is why the last try failed, or empty. `given_at` is when it was last seen to hold the
+    next certificate before it was taken off the list of accounts: all else that was known of it
+    then is forgotten.
+    """
 
     __tablename__ = "rotation_accounts"
 
     rotation_id: Mapped[str] = mapped_column(
         ForeignKey("rotations.id", ondelete="CASCADE"), primary_key=True
     )
-    number: Mapped[str] = mapped_column(String(12), primary_key=True)
+    provider: Mapped[str] = mapped_column(String(256), primary_key=True)
+    number: Mapped[str] = mapped_column(String(12))
+    given_at: Mapped[datetime | None]
     held_at: Mapped[datetime | None]
     proved_at: Mapped[datetime | None]
     withdrawn_at: Mapped[datetime | None]

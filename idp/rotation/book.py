@@ -84,36 +84,36 @@ class Book:
     def holds(self, account: Account, done: Registration, etag: str) -> None:
         """The account was read and holds what is published, the next certificate with it."""
         with self.entry() as (session, now):
-            row = self._row(session, account.number)
+            row = _account_row(session, self.rotation_id, account)
             row.held_at = now
             _clear_problem(row)
-            self._record(session, RotationAccountHolds, account.number, _done(done, etag))
+            self._record(session, RotationAccountHolds, account, _done(done, etag))
 
     def proved(self, account: Account, session_arn: str) -> None:
         """AWS opened a session for an assertion that the next key had signed."""
         with self.entry() as (session, now):
-            row = self._row(session, account.number)
+            row = _account_row(session, self.rotation_id, account)
             row.proved_at = now
             _clear_problem(row)
-            self._record(session, RotationAccountProved, account.number, {"session": session_arn})
+            self._record(session, RotationAccountProved, account, {"session": session_arn})
 
     def withdrawn(self, account: Account, done: Registration | None, etag: str) -> None:
         """The account was read and does not hold the certificate that goes; None: it never did."""
         with self.entry() as (session, now):
-            row = self._row(session, account.number)
-            row.withdrawn_at = now
+            row = _account_row(session, self.rotation_id, account)
+            row.withdrawn_at, row.given_at = now, None
             _clear_problem(row)
             changes = _done(done, etag) if done else {"outcome": "never held"}
-            self._record(session, RotationAccountWithdrawn, account.number, changes)
+            self._record(session, RotationAccountWithdrawn, account, changes)
 
     def failed(self, account: Account, step: str, refusal: AccountRefusal) -> None:
         """A step could not be made. What was known of the account before stays known."""
         with self.entry() as (session, _now):
-            row = self._row(session, account.number)
+            row = _account_row(session, self.rotation_id, account)
             row.problem_kind = refusal.kind[:32]
             row.problem, row.advice = refusal.message, refusal.advice
             changes = {"step": step, "kind": refusal.kind, "reason": refusal.message}
-            self._record(session, RotationAccountFailed, account.number, changes)
+            self._record(session, RotationAccountFailed, account, changes)
 
     def exclude(self, accounts: Sequence[Account]) -> None:
         """Go on without these accounts."""
@@ -131,14 +131,11 @@ class Book:
         """Appends events to the audit trail in the transaction of `session`."""
         return lambda event: self.around.audit.append(session, event, self.around.origin)
 
-    def _row(self, session: Session, number: str) -> RotationAccountRow:
-        return _account_row(session, self.rotation_id, number)
-
     def _record(
-        self, session: Session, kind: type[AdminEvent], subject: str, changes: dict[str, Any]
+        self, session: Session, kind: type[AdminEvent], account: Account, changes: dict[str, Any]
     ) -> None:
-        told = {"rotation": self.rotation_id, **changes}
-        event = kind(actor=self.around.actor, subject=subject, changes=told)
+        told = {"rotation": self.rotation_id, "provider": str(account.provider), **changes}
+        event = kind(actor=self.around.actor, subject=account.number, changes=told)
         self.around.audit.append(session, event, self.around.origin)
 
 
@@ -148,7 +145,7 @@ def accounts_with_progress(
     """The registered accounts that are not excluded from a rotation, with how far each is."""
     progress = progress_of(session, rotation_id)
     found = [
-        (account, progress.get(account.number, AccountProgress()))
+        (account, progress.get(account.provider, AccountProgress()))
         for account in stored_accounts(session)
     ]
     return [(account, known) for account, known in found if not known.excluded]
@@ -164,18 +161,28 @@ def exclude_accounts(
 ) -> None:
     """Write down that a rotation goes on without these accounts."""
     for account in accounts:
-        row = _account_row(session, rotation_id, account.number)
-        if row.excluded_at is None:
+        row = _account_row(session, rotation_id, account)
+        if not AccountProgress.from_row(row).excluded:
             row.excluded_at = now
-            changes = {"rotation": rotation_id, "alias": account.alias}
+            changes = {
+                "rotation": rotation_id,
+                "alias": account.alias,
+                "provider": str(account.provider),
+            }
             record(RotationAccountExcluded(actor=actor, subject=account.number, changes=changes))
 
 
-def _account_row(session: Session, rotation_id: str, number: str) -> RotationAccountRow:
-    row = session.get(RotationAccountRow, (rotation_id, number))
+def _account_row(session: Session, rotation_id: str, account: Account) -> RotationAccountRow:
+    provider = str(account.provider)
+    row = session.get(RotationAccountRow, (rotation_id, provider))
     if row is None:
         row = RotationAccountRow(
-            rotation_id=rotation_id, number=number, problem_kind="", problem="", advice=""
+            rotation_id=rotation_id,
+            provider=provider,
+            number=account.number,
+            problem_kind="",
+            problem="",
+            advice="",
         )
         session.add(row)
     return row

@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Event, Thread
 
@@ -59,10 +60,30 @@ def take_lease(session: Session, rotation_id: str, holder: str, now: datetime) -
         raise busy(held_by)
 
 
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who took a rotation up last and has not given it back. `process` is in words, or empty.
+
+    `alive` is false for one that is known to have ended, or was silent for longer than LEASE.
+    """
+
+    process: str
+    alive: bool
+
+
+def holder_of(session: Session, rotation_id: str, now: datetime) -> Holder | None:
+    """Who holds the lease of a rotation; None if it was given back."""
+    row = session.get(RotationRow, rotation_id, populate_existing=True)
+    if row is None or row.lease_holder is None or row.lease_until is None:
+        return None
+    ended = surely_ended(row.lease_holder.partition(" ")[0])
+    return Holder(_in_words(row.lease_holder), row.lease_until >= now and not ended)
+
+
 def busy(held_by: str | None) -> RotationBusy:
     """The refusal, with the machine and process that hold the lease."""
-    parts = (held_by or "").partition(" ")[0].split("/")
-    where = f" (process {parts[-2]} on {parts[0]})" if len(parts) > 2 else ""
+    process = _in_words(held_by or "")
+    where = f" ({process})" if process else ""
     return RotationBusy(
         f"Another process works on this rotation{where}.",
         f"Wait for it. If it was killed, try again in {LEASE.seconds} seconds.",
@@ -72,10 +93,14 @@ def busy(held_by: str | None) -> RotationBusy:
 def refuse_while_worked_on(session: Session, rotation_id: str, now: datetime) -> None:
     """Raise RotationBusy if somebody holds the lease of a rotation now."""
     row = session.get(RotationRow, rotation_id, populate_existing=True)
-    if row is None or row.lease_holder is None or row.lease_until is None:
-        return
-    if row.lease_until >= now and not surely_ended(row.lease_holder.partition(" ")[0]):
+    holder = holder_of(session, rotation_id, now)
+    if row and holder and holder.alive:
         raise busy(row.lease_holder)
+
+
+def _in_words(holder: str) -> str:
+    parts = holder.partition(" ")[0].split("/")
+    return f"process {parts[-2]} on {parts[0]}" if len(parts) > 2 else ""
 
 
 def renew(session: Session, rotation_id: str, holder: str, now: datetime) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from idp.aws.account_refusal import AccountRefusal
+from idp.aws.arn import ProviderArn
 from idp.db.models import RotationAccountRow, RotationRow
 from idp.errors import IdpError
 
@@ -79,9 +80,11 @@ class Rotation:
 
 @dataclass(frozen=True, slots=True)
 class AccountProgress:
-    """How far an account is: when it was last seen to hold the next certificate, when that was
-    proved with the probe role, when the certificate that goes was seen to be gone.
+    """How far an account's provider is: when it was last seen to hold the next certificate, when
+    that was proved with the probe role, when the certificate that goes was seen to be gone.
 
+    All of it since the provider last came to the list of accounts. `given_at` is when it was last
+    seen to hold the next certificate at all; None once the certificate that goes is gone there.
     `problem` is why the last try failed; None if it did not.
     """
 
@@ -90,6 +93,7 @@ class AccountProgress:
     withdrawn_at: datetime | None = None
     excluded_at: datetime | None = None
     problem: AccountRefusal | None = None
+    given_at: datetime | None = None
 
     @classmethod
     def from_row(cls, row: RotationAccountRow) -> AccountProgress:
@@ -101,6 +105,7 @@ class AccountProgress:
             row.withdrawn_at,
             row.excluded_at,
             problem if row.problem_kind else None,
+            None if row.withdrawn_at else row.held_at or row.given_at,
         )
 
     @property
@@ -129,11 +134,15 @@ def rotation_named(session: Session, rotation_id: str) -> Rotation:
     return Rotation.from_row(row)
 
 
-def progress_of(session: Session, rotation_id: str) -> dict[str, AccountProgress]:
-    """How far a rotation is, by account number; an account that was never tried is not there."""
+def progress_of(session: Session, rotation_id: str) -> dict[ProviderArn, AccountProgress]:
+    """How far a rotation is, by provider; one that was never tried is not there.
+
+    By provider and not by account number, for the provider of an account can be changed meanwhile,
+    and the one that comes holds nothing of what the one before it held.
+    """
     rows = session.scalars(
         select(RotationAccountRow)
         .where(RotationAccountRow.rotation_id == rotation_id)
         .execution_options(populate_existing=True)
     )
-    return {row.number: AccountProgress.from_row(row) for row in rows}
+    return {ProviderArn.parse(row.provider): AccountProgress.from_row(row) for row in rows}

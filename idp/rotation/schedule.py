@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from idp.keys.store import active_key
 from idp.rotation.lease import RotationBusy, refuse_while_worked_on
-from idp.rotation.record import Phase, open_rotation
+from idp.rotation.record import open_rotation
+from idp.rotation.report import report_of
 from idp.settings import Settings
 
 
@@ -33,10 +34,7 @@ def what_is_due(session: Session, settings: Settings, now: datetime) -> Due:
             refuse_while_worked_on(session, rotation.id, now)
         except RotationBusy:
             return Due.NOTHING
-        overlap = rotation.phase is Phase.OVERLAP and rotation.verified_at is not None
-        if overlap and rotation.overlap_until is not None and now < rotation.overlap_until:
-            return Due.NOTHING
-        return Due.GO_ON
+        return Due.NOTHING if report_of(session, rotation.id).waits_until(now) else Due.GO_ON
     days = settings.keys.rotate_days_before
     ends = active_key(session).certificate.not_valid_after_utc
     return Due.BEGIN if days and ends - now <= timedelta(days=days) else Due.NOTHING

@@ -93,21 +93,17 @@ class Stages:
         An account that never was seen to hold it and can't be asked now does not stand in the way.
         """
         book = self._book
-        open_accounts = [
-            (account, progress.held_at is not None)
-            for account, progress in book.accounts()
-            if progress.withdrawn_at is None
-        ]
-        held = [account for account, was_held in open_accounts if was_held]
-        unknown = [account for account, was_held in open_accounts if not was_held]
-        more, given_up = self._look_for_next_certificate(unknown)
+        left = [each for each in book.accounts() if each[1].withdrawn_at is None]
+        held = [account for account, progress in left if progress.held_at]
+        unsure = {account: progress for account, progress in left if not progress.held_at}
+        more, unknown = self._look_for_next_certificate(list(unsure))
         if not self._push("Going back", held + more, book.withdrawn, rotation.next_key_id):
             return False
-        if self._stopped():
+        if self._stopped() or any(unsure[account].given_at for account in unknown):
             return False
-        return self._retire_or_end(Phase.ABORTED, rotation.next_key_id, given_up)
+        return self._retire_or_end(Phase.ABORTED, rotation.next_key_id, unknown)
 
-    def _retire_or_end(self, end: Phase, key_id: str, given_up: Sequence[str] = ()) -> bool:
+    def _retire_or_end(self, end: Phase, key_id: str, given_up: Sequence[Account] = ()) -> bool:
         old, new = self._book.keys()
         key = old if old.id == key_id else new
         if key.state in (KeyState.NEXT, KeyState.RETIRING):
@@ -205,19 +201,19 @@ class Stages:
 
     def _look_for_next_certificate(
         self, accounts: Sequence[Account]
-    ) -> tuple[list[Account], list[str]]:
-        """Those of accounts that do hold the next certificate, and the numbers of those that
-        can't be asked. One that does not hold it has lost nothing.
+    ) -> tuple[list[Account], list[Account]]:
+        """Those of accounts that hold the next certificate, and those that can't be asked. One
+        that does not hold it has lost nothing.
         """
         book, around = self._book, self._around
         _, key = book.keys()
         issuer = around.settings.entity_id
-        holders, unknown = list[Account](), list[str]()
+        holders, unknown = list[Account](), list[Account]()
         work = around.aws.holding(accounts, key.fingerprint, issuer, self._stopped)
         for account, answer in work:
             if isinstance(answer, AccountRefusal):
                 self._failed(account, "going back", answer)
-                unknown.append(account.number)
+                unknown.append(account)
             elif answer:
                 holders.append(account)
             else:

@@ -161,11 +161,11 @@ def verified(book: Book) -> None:
         _row(session, book.rotation_id).verified_at = now
 
 
-def try_to_retire(book: Book, key_id: str, given_up: Sequence[str] = ()) -> bool:
+def try_to_retire(book: Book, key_id: str, given_up: Sequence[Account] = ()) -> bool:
     """Retire the key that goes, if no account holds its certificate; then all are looked at again.
 
     For until now the metadata had the certificate, and whoever registered an account by hand has
-    brought it back. `given_up` are numbers of accounts that need not say that they do not hold it.
+    brought it back. `given_up` are accounts that need not say that they do not hold it.
     False: some account has to be looked at first. Raises KeyStepRefused.
     """
     around = book.around
@@ -189,7 +189,7 @@ def try_to_retire(book: Book, key_id: str, given_up: Sequence[str] = ()) -> bool
         return True
 
 
-def try_to_end(book: Book, phase: Phase, given_up: Sequence[str] = ()) -> bool:
+def try_to_end(book: Book, phase: Phase, given_up: Sequence[Account] = ()) -> bool:
     """End the rotation, if no account holds the certificate of the key that has gone.
 
     As try_to_retire says. False: some account has to be looked at first.
@@ -200,17 +200,21 @@ def try_to_end(book: Book, phase: Phase, given_up: Sequence[str] = ()) -> bool:
             return False
         row = _row(session, book.rotation_id)
         row.phase, row.ended_at, row.open = phase, now, None
-        changes = {"outcome": phase.value, "not_confirmed": sorted(given_up)}
+        changes = {
+            "outcome": phase.value,
+            "not_confirmed": sorted(account.number for account in given_up),
+        }
         event = RotationEnded(actor=book.around.actor, subject=row.id, changes=changes)
         book.recorder(session)(event)
         return True
 
 
-def _left(session: Session, rotation_id: str, given_up: Sequence[str]) -> list[Account]:
+def _left(session: Session, rotation_id: str, given_up: Sequence[Account]) -> list[Account]:
+    providers = {account.provider for account in given_up}
     return [
         account
         for account, progress in accounts_with_progress(session, rotation_id)
-        if progress.withdrawn_at is None and account.number not in given_up
+        if progress.withdrawn_at is None and account.provider not in providers
     ]
 
 

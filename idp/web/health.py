@@ -16,6 +16,7 @@ from idp import __version__
 from idp.db.models import AuditHeadRow
 from idp.keys.signing_key import KeyState
 from idp.keys.store import all_keys
+from idp.rotation.standing import Standing, standing_of
 from idp.telemetry.metrics import Metrics
 from idp.telemetry.readiness import Readiness
 from idp.web.parts import parts
@@ -115,6 +116,7 @@ def _stored() -> Iterable[Metric]:
     with own.database.reading() as session:
         keys = all_keys(session)
         head = session.scalar(select(AuditHeadRow.seq).where(AuditHeadRow.id == 1))
+        rotation = standing_of(session, now)
     days = GaugeMetricFamily(
         "idp_signing_key_certificate_days_left",
         "Days until the certificate of a published key ends.",
@@ -132,6 +134,27 @@ def _stored() -> Iterable[Metric]:
             age.add_metric([key.id], round(since.total_seconds() / 86400, 3))
     yield days
     yield age
+    yield from _rotating(rotation)
     sequence = GaugeMetricFamily("idp_audit_head_seq", "Number of the audit trail's last row.")
     sequence.add_metric([], head or 0)
     yield sequence
+
+
+def _rotating(rotation: Standing | None) -> Iterable[Metric]:
+    under_way = GaugeMetricFamily(
+        "idp_rotation_open", "1 while the signing key is being rotated, by phase.", labels=["phase"]
+    )
+    accounts = GaugeMetricFamily(
+        "idp_rotation_accounts", "AWS accounts of the open rotation, by state.", labels=["state"]
+    )
+    if rotation:
+        under_way.add_metric([rotation.report.rotation.phase], 1)
+        for word, number in rotation.counted().items():
+            accounts.add_metric([word.lower()], number)
+    yield under_way
+    yield accounts
+    attention = GaugeMetricFamily(
+        "idp_rotation_needs_attention", "1 if the open rotation does not go on by itself."
+    )
+    attention.add_metric([], bool(rotation and rotation.attention))
+    yield attention

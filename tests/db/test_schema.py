@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError, StatementError
@@ -14,7 +17,7 @@ from sqlalchemy.exc import IntegrityError, StatementError
 from idp.db import schema
 from idp.db.engine import Database, DatabaseUnavailable
 from idp.db.insert import insert_if_absent
-from idp.db.models import Base, SecretRow, SigningKeyRow
+from idp.db.models import Base, RotationAccountRow, SecretRow, SigningKeyRow
 from idp.db.secrets import shared_secret
 
 
@@ -72,6 +75,56 @@ def test_the_database_allows_one_active_key_only(database: Database) -> None:
         session.add(key("one"))
     with pytest.raises(IntegrityError), database.writing() as session:
         session.add(key("two"))
+
+
+@pytest.fixture
+def before_providers(database_url: str) -> Iterator[Database]:
+    """As it was when a rotation's progress was kept by account number; none of it is lost since."""
+    database = Database(database_url)
+    _migrate(database, "0005_account_encryption", back=True)
+    with database.writing() as session:
+        session.execute(text("INSERT INTO signing_keys" + _KEY))
+        session.execute(text("INSERT INTO rotations" + _ROTATION))
+        for number in ("111122223333", "222233334444"):
+            session.execute(text("INSERT INTO rotation_accounts" + _PROGRESS), {"number": number})
+        session.execute(text("INSERT INTO aws_accounts" + _ACCOUNT))
+    yield database
+    database.close()
+
+
+def test_what_was_known_of_accounts_is_kept_for_their_providers(before_providers: Database) -> None:
+    database = before_providers
+    schema.upgrade(database)
+    with database.reading() as session:
+        [row] = session.scalars(select(RotationAccountRow))  # the other account was removed
+    provider = "arn:aws-cn:iam::111122223333:saml-provider/ExampleIdP"
+    assert (row.provider, row.number, row.given_at) == (provider, "111122223333", None)
+    assert row.held_at == datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+    _migrate(database, "0005_account_encryption", back=True)
+    with database.reading() as session:
+        number, held = session.execute(text("SELECT number, held_at FROM rotation_accounts")).one()
+    assert number == "111122223333"
+    assert str(held).startswith("2026-11-23")
+    schema.upgrade(database)
+
+
+def _migrate(database: Database, revision: str, *, back: bool = False) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(schema.MIGRATIONS))
+    with database.engine.execution_options(write=True).begin() as connection:
+        config.attributes["connection"] = connection
+        (command.downgrade if back else command.upgrade)(config, revision)
+
+
+_KEY = """ (id, state, custody, locator, certificate, fingerprint, created_at)
+    VALUES ('k', 'active', 'file', '', '', 'f', '2026-11-23 12:00:00.000000+00:00')"""
+_ROTATION = """
+    (id, open, phase, old_key_id, next_key_id, overlap_seconds, started_at, started_by)
+    VALUES ('r', 1, 'distributing', 'k', 'k', 60, '2026-11-23 12:00:00.000000+00:00', 'test')"""
+_PROGRESS = """ (rotation_id, number, held_at, problem_kind, problem, advice)
+    VALUES ('r', :number, '2026-11-23 12:00:00.000000+00:00', '', '', '')"""
+_ACCOUNT = """ (number, alias, partition, provider_name)
+    VALUES ('111122223333', 'dev', 'aws-cn', 'ExampleIdP')"""
 
 
 def test_a_time_without_a_zone_is_not_stored(database: Database) -> None:

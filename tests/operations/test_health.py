@@ -12,12 +12,17 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
+from idp.audit.log import Origin
 from idp.directory.interface import Authentication, DirectoryUnavailable, MayTry, always
 from idp.directory.person import Person
+from idp.rotation.plan import make_plan
+from idp.rotation.rotate import resume, rotate
+from idp.rotation.surroundings import Surroundings
 from idp.telemetry.readiness import KEPT_SECONDS, Readiness
 from idp.web.health import READINESS
 from tests.company import Company, make_company
 from tests.operations.node import Node
+from tests.rotation.direct_aws import DirectAws
 from tests.servers.postgresql import PostgresServer
 
 ROLE = "arn:aws:iam::111122223333:role/Developer"
@@ -216,6 +221,36 @@ def test_counts_what_happens_by_reason(company: Company) -> None:
     assert page["idp_audit_head_seq", ""] == 5
     days = [value for (name, _), value in page.items() if name.endswith("certificate_days_left")]
     assert days == [pytest.approx(30, abs=0.1)]
+
+
+def test_tells_of_a_rotation_under_way(company: Company) -> None:
+    client = company.app.test_client()
+    quiet = numbers(client.get("/metrics").text)
+    assert quiet["idp_rotation_needs_attention", ""] == 0
+    assert not [labels for name, labels in quiet if name == "idp_rotation_open"]
+    own, direct = company.parts, DirectAws(company.parts.now)
+    with own.database.reading() as session:
+        plan = make_plan(session, own.settings, own.now())
+    direct.refusing = {account.number for account in plan.accounts[:1]}
+    around = Surroundings(
+        database=own.database,
+        settings=own.settings,
+        audit=own.audit,
+        aws=direct,
+        actor="cli/test",
+        origin=Origin("test", "0"),
+    )
+    rotate(around, plan)
+    page = numbers(client.get("/metrics").text)
+    assert page["idp_rotation_open", "distributing"] == 1
+    assert page["idp_rotation_accounts", "failed"] == 1
+    assert page["idp_rotation_needs_attention", ""] == 1
+    direct.refusing = set()
+    resume(around)
+    page = numbers(client.get("/metrics").text)
+    assert page["idp_rotation_open", "overlap"] == 1
+    assert page["idp_rotation_accounts", "holds"] == len(plan.accounts)
+    assert page["idp_rotation_needs_attention", ""] == 0
 
 
 @pytest.mark.xdist_group("heavy")

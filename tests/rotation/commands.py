@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from subprocess import PIPE, Popen
 from typing import Any
 
 from click.testing import CliRunner, Result
@@ -82,3 +88,20 @@ class Rotating:
                 select(AuditEventRow.type, AuditEventRow.detail).order_by(AuditEventRow.seq)
             )
             return [(kind, json.loads(detail)) for kind, detail in rows]
+
+
+def start(rotating: Rotating, *words: str) -> Popen[str]:
+    """`idp …` as a program of its own."""
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("IDP_")},
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+    }
+    command = [sys.executable, "-m", "idp", "-c", str(rotating.installation.file), *words]
+    return Popen(command, env=environment, stdout=PIPE, stderr=PIPE, text=True)
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

@@ -15,10 +15,11 @@ from idp.audit.verify import verify
 from idp.db.engine import Database
 from idp.db.models import AuditEventRow
 from idp.entitlements.account import Account
-from idp.entitlements.store import delete_account, save_account
+from idp.entitlements.store import delete_account, save_account, stored_accounts
 from idp.keys.publication import publish_metadata
 from idp.keys.signing_key import KeyState, SigningKey
 from idp.keys.store import all_keys
+from idp.rotation.departure import note_departure
 from idp.rotation.plan import make_plan
 from idp.rotation.record import Phase, latest_rotation
 from idp.rotation.report import Report, report_of
@@ -53,6 +54,8 @@ class RotatingCompany:
     passed: list[str] = field(default_factory=list)
     # What somebody else does at a boundary, once.
     meanwhile: dict[str, Callable[[], object]] = field(default_factory=dict)
+    # Who looks on at every boundary.
+    watch: Callable[[str], object] = lambda _boundary: None
 
     @classmethod
     def make(cls, folder: Path, database: Database, *accounts: Account) -> RotatingCompany:
@@ -101,6 +104,7 @@ class RotatingCompany:
 
     def _boundary(self, name: str) -> None:
         self.passed.append(name)
+        self.watch(name)
         self.meanwhile.pop(name, lambda: None)()
         if len(self.passed) == self.crash_at:
             raise Crash(name)
@@ -131,12 +135,18 @@ class RotatingCompany:
         return rotate(self.around, plan)
 
     def add(self, each: Account) -> None:
+        """What `idp aws account add --update` does."""
         with self.database.writing() as session:
+            known = stored_accounts(session).find(each.number)
             save_account(session, each)
+            if known and known.provider != each.provider:
+                note_departure(session, known.provider)
 
     def remove(self, each: Account) -> None:
+        """What `idp aws account remove` does."""
         with self.database.writing() as session:
             delete_account(session, each.number)
+            note_departure(session, each.provider)
 
     def register(self, each: Account) -> None:
         """What `idp aws register` does."""

@@ -11,6 +11,8 @@ from idp.entitlements.account import Account
 from tests.aws.conftest import numbers, proxy, sandbox
 from tests.aws.faulty_proxy import FaultyProxy
 from tests.aws.installation import Installation
+from tests.aws.running_sandbox import RunningSandbox
+from tests.rotation.commands import Rotating
 
 __all__ = ["numbers", "proxy", "sandbox"]
 
@@ -32,3 +34,10 @@ def installation(
     assert made.run("register", "--all").exit_code == 0
     yield made
     made.database.close()
+
+
+@pytest.fixture
+def rotating(
+    installation: Installation, sandbox: RunningSandbox, accounts: list[Account]
+) -> Rotating:
+    return Rotating(installation, sandbox, accounts)

@@ -71,6 +71,11 @@ class DirectAws:
         provider = self.providers.find(str(account.provider))
         return read_content(provider.metadata.encode()).certificates if provider else frozenset()
 
+    def delete(self, account: Account) -> None:
+        """Somebody deletes an account's provider, if there is one."""
+        if self.providers.find(str(account.provider)):
+            self.providers.delete(str(account.provider), account.number)
+
     def replace(self, account: Account, metadata: bytes) -> None:
         """Somebody else changes an account's provider."""
         iam = self._open(account).iam
@@ -137,7 +142,8 @@ class DirectAws:
         )
 
     def _role(self, arn: RoleArn) -> IamRole | None:
-        provider = f"arn:{arn.partition}:iam::{arn.account}:saml-provider/ExampleIdP"
-        policy = trust_policy(provider, [f"{ADDRESS}/saml"])
-        assert json.loads(policy)
-        return IamRole(str(arn), "AROAEXAMPLE", policy, 3600)
+        place = f"arn:{arn.partition}:iam::{arn.account}:saml-provider"
+        policy = json.loads(trust_policy(f"{place}/ExampleIdP", [f"{ADDRESS}/saml"]))
+        providers = [f"{place}/{name}" for name in ("ExampleIdP", "OtherIdP")]
+        policy["Statement"][0]["Principal"]["Federated"] = providers
+        return IamRole(str(arn), "AROAEXAMPLE", json.dumps(policy), 3600)

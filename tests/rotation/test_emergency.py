@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import delete, update
 
 from idp.audit.events import AssertionIssued
 from idp.audit.log import AuditLog, Origin
@@ -15,10 +16,12 @@ from idp.audit.reading import Search, matching
 from idp.audit.verify import verify
 from idp.aws.provider_content import read_content
 from idp.cli.main import idp
+from idp.db.models import AuditEventRow, RotationRow
 from idp.directory.person import Person
 from idp.entitlements.account import Account
 from idp.keys.signing_key import KeyState, SigningKey
 from idp.keys.store import all_keys
+from idp.rotation.departed import departed_holders
 from idp.signin.sessions import Sessions
 from tests.aws.faulty_proxy import FaultyProxy, refusing
 from tests.aws.installation import Installation
@@ -136,6 +139,75 @@ def test_an_account_that_still_trusts_it_is_named_and_the_next_run_tells_it(
     assert held(sandbox, accounts[1]) == {successor.fingerprint}
 
 
+def test_accounts_that_left_the_list_are_named_if_they_may_trust_it_still(
+    installation: Installation, sandbox: RunningSandbox, accounts: list[Account]
+) -> None:
+    stolen = active(installation)
+    _, prod, test = accounts
+    assert installation.run("account", "remove", "prod").exit_code == 0
+    other = ("account", "add", test.number, "--alias", "test", "--provider", "Other", "--update")
+    assert installation.run(*other).exit_code == 0
+    # Never seen by us: its provider was made by hand.
+    number = str(int(test.number) + 700_000)
+    assert installation.run("account", "add", number, "--alias", "by-hand").exit_code == 0
+    assert installation.run("account", "remove", "by-hand").exit_code == 0
+
+    done = revoke(installation, stolen.id, "--compromised", "--json")
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert {row["alias"] for row in told["accounts"]} == {"dev", "test"}
+    departed = {row["provider"]: row for row in told["departed"]}
+    by_hand = f"arn:aws:iam::{number}:saml-provider/ExampleIdP"
+    assert list(departed) == [str(prod.provider), str(test.provider), by_hand]
+    for account in (prod, test):
+        found = departed[str(account.provider)]
+        assert (found["number"], found["alias"]) == (account.number, account.alias)
+        assert found["held_at"] < found["left_at"]
+        assert str(account.provider) in found["advice"]
+        assert held(sandbox, account) == {stolen.fingerprint}
+    assert departed[by_hand]["held_at"] is None
+    line = f"prod {prod.number} MAY STILL TRUST THE REVOKED KEY: {prod.provider} left the list"
+    assert line in done.stderr
+    assert f"aws iam delete-saml-provider --saml-provider-arn {prod.provider}" in done.stderr
+
+    # One way to mend it: on the list again, told, and removed.
+    assert installation.run("account", "add", prod.number, "--alias", "prod").exit_code == 0
+    again = json.loads(revoke(installation, stolen.id, "--compromised", "--json").stdout)
+    assert [row["provider"] for row in again["departed"]] == [str(test.provider), by_hand]
+    assert installation.run("account", "remove", "prod").exit_code == 0
+    again = json.loads(revoke(installation, stolen.id, "--compromised", "--json").stdout)
+    assert [row["provider"] for row in again["departed"]] == [str(test.provider), by_hand]
+    # A key that was made after they had left is not there.
+    later = json.loads(
+        revoke(installation, active(installation).id, "--compromised", "--json").stdout
+    )
+    assert [row["provider"] for row in later["departed"]] == [str(prod.provider)]
+
+
+def test_what_a_rotation_gave_and_took_is_known_of_accounts_that_left(
+    installation: Installation, accounts: list[Account]
+) -> None:
+    """Also where nothing else is on record: a trail is kept for some time only."""
+    old = active(installation)
+    _, prod, test = accounts
+    assert certs(installation, "rotate", "--yes").exit_code == 0
+    new = active(installation)
+    assert installation.run("account", "remove", "prod").exit_code == 0
+    with installation.database.writing() as session:
+        session.execute(update(RotationRow).values(overlap_until=datetime.now(UTC)))
+    assert certs(installation, "rotate", "--resume").exit_code == 0
+    assert installation.run("account", "remove", "test").exit_code == 0
+    for key, providers in ((old, [prod.provider]), (new, [prod.provider, test.provider])):
+        found = departed_holders(installation.database, key)
+        assert [each.provider for each in found] == providers
+        assert all(each.held_at for each in found)
+    with installation.database.writing() as session:
+        session.execute(delete(AuditEventRow))
+    for key, providers in ((old, [prod.provider]), (new, [prod.provider, test.provider])):
+        found = departed_holders(installation.database, key)
+        assert [each.provider for each in found] == providers
+
+
 def test_the_keys_that_lay_beside_it_go_with_it_unless_they_are_known_to_be_safe(
     installation: Installation,
 ) -> None:
@@ -179,6 +251,13 @@ def test_ten_published_keys_leave_room_for_the_new_one(installation: Installatio
     done = revoke(installation, stolen.id, "--compromised")
     assert done.exit_code == 0, done.output
     assert sorted(states(installation).values()) == ["active"] + ["revoked"] * 10
+
+
+def test_no_key_is_revoked_without_a_reason(installation: Installation) -> None:
+    key = active(installation)
+    refused = certs(installation, "revoke", key.id, "--compromised", "--yes", "--reason", " ")
+    assert type(refused.exception).__name__ == "NoReason"
+    assert states(installation) == {key.id: "active"}
 
 
 @pytest.mark.parametrize("name", ["", "zz", "0" * 64])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -13,6 +15,8 @@ from idp.keys.lifecycle import find_key, retire, revoke, revoke_and_replace
 from idp.rotation.lease import LeaseLost, RotationBusy
 from idp.rotation.record import Phase
 from idp.rotation.rotate import abort, resume
+from idp.rotation.schedule import Due, what_is_due
+from idp.rotation.standing import standing_of
 from tests.aws.documents import OTHERS, metadata
 from tests.making import generate_key
 from tests.rotation.company import RotatingCompany, account
@@ -68,6 +72,117 @@ def test_an_account_that_is_removed_holds_nothing_up(company_on_each: RotatingCo
     resume(company.around)
     assert company.phase() is Phase.OVERLAP
     assert [each.account for each in company.report.accounts] == [FIRST]
+
+
+def test_another_provider_of_an_account_takes_and_proves_the_key_before_it_signs(
+    company_on_each: RotatingCompany,
+) -> None:
+    company = company_on_each
+    company.aws.refusing = {FIRST.number}
+    company.rotate()
+    [failure] = company.report.failures
+    assert failure.account == FIRST  # and SECOND holds and has proved it
+    other = replace(SECOND, provider_name="OtherIdP")
+    company.add(other)
+    company.aws.refusing = {SECOND.number}
+    resume(company.around)
+    assert company.states == ["active", "next"]
+    assert company.aws.held(other) == frozenset()
+    company.aws.refusing = set()
+    company.kill_at("activated")
+    assert company.until_crash(lambda: resume(company.around))
+    assert company.states == ["retiring", "active"]
+    assert company.active.fingerprint in company.aws.held(other)
+    proofs = [told for kind, told in company.trail if kind == "rotation.account_proved"]
+    proved = [cast(dict[str, str], told["changes"])["provider"] for told in proofs]
+    assert proved == [str(SECOND.provider), str(other.provider)]
+
+
+def test_a_provider_that_is_changed_at_the_last_moment_is_waited_for(
+    company: RotatingCompany,
+) -> None:
+    other = replace(SECOND, provider_name="OtherIdP")
+    company.meanwhile["spread"] = lambda: company.add(other)
+    company.kill_at("activated")
+    assert company.until_crash(company.rotate)
+    assert company.active.fingerprint in company.aws.held(other)
+
+
+def test_an_account_that_was_removed_and_comes_again_is_looked_at_and_proved_anew(
+    company: RotatingCompany,
+) -> None:
+    def removed_and_added() -> None:
+        company.remove(SECOND)
+        company.aws.delete(SECOND)
+        company.add(SECOND)
+
+    company.meanwhile["spread"] = removed_and_added
+    company.kill_at("activated")
+    assert company.until_crash(company.rotate)
+    assert company.active.fingerprint in company.aws.held(SECOND)
+    assert [kind for kind, _ in company.trail].count("rotation.account_proved") == 2
+
+
+def test_a_provider_that_was_left_behind_is_named_with_what_to_do(
+    company: RotatingCompany,
+) -> None:
+    company.rotate()
+    old, new = company.keys
+    company.add(replace(SECOND, provider_name="OtherIdP"))
+    company.pass_time(hours=73)
+    resume(company.around)
+    assert company.phase() is Phase.DONE
+    assert company.aws.held(FIRST) == {new.fingerprint}
+    [warning] = company.report.warnings()
+    assert str(SECOND.provider) in warning
+    assert "delete-saml-provider" in warning
+    [left] = company.report.document()["left_behind"]
+    assert (left["provider"], left["number"]) == (str(SECOND.provider), SECOND.number)
+    assert company.aws.held(SECOND) == {old.fingerprint, new.fingerprint}
+
+
+def test_a_provider_that_left_after_the_old_certificate_had_is_not_left_behind(
+    company: RotatingCompany,
+) -> None:
+    company.rotate()
+    company.pass_time(hours=73)
+    company.aws.refusing = {FIRST.number}
+    resume(company.around)
+    company.remove(SECOND)
+    company.aws.refusing = set()
+    resume(company.around)
+    assert company.phase() is Phase.DONE
+    assert company.report.left_behind == ()
+
+
+def test_an_abort_does_not_give_up_a_provider_that_held_it_and_came_again(
+    company: RotatingCompany,
+) -> None:
+    company.aws.refusing = {FIRST.number}
+    company.rotate()
+    company.remove(SECOND)
+    company.add(SECOND)
+    company.aws.refusing = {SECOND.number}
+    abort(company.around)
+    assert company.phase() is Phase.ABORTING
+    company.aws.refusing = set()
+    abort(company.around)
+    assert company.phase() is Phase.ABORTED
+    assert company.aws.held(SECOND) == {company.active.fingerprint}
+
+
+def test_an_abort_makes_no_provider_where_one_was_deleted_meanwhile(
+    company: RotatingCompany,
+) -> None:
+    company.aws.refusing = {FIRST.number}
+    company.rotate()
+    company.remove(SECOND)
+    company.aws.delete(SECOND)
+    company.add(SECOND)
+    company.aws.refusing = set()
+    abort(company.around)
+    assert company.phase() is Phase.ABORTED
+    assert company.aws.held(SECOND) == frozenset()
 
 
 def test_an_account_set_back_after_the_activation_is_mended_at_once(
@@ -168,6 +283,27 @@ def test_a_new_key_that_is_stolen_while_the_old_one_leaves_does_not_come_back(
     assert company.states == ["retired", "revoked", "active"]
     for each in (FIRST, SECOND):
         assert company.aws.held(each) == {company.active.fingerprint}
+
+
+def test_both_keys_stolen_in_the_overlap_end_it_and_nobody_says_that_one_of_them_signs(
+    company: RotatingCompany,
+) -> None:
+    company.rotate()
+    with company.database.writing() as session:
+        old, stolen = company.keys
+        new = generate_key(session, company.settings, now=company.time)
+        revoke(session, old.id, company.time, "test", "stolen")
+        revoke_and_replace(session, stolen.id, new.id, company.time, "test", "stolen")
+    with company.database.reading() as session:
+        assert what_is_due(session, company.settings, company.time) is Due.GO_ON
+        standing = standing_of(session, company.time)
+    assert standing
+    assert standing.attention
+    resume(company.around)
+    assert company.phase() is Phase.DONE
+    [sentence] = company.report.sentences(company.time)
+    assert sentence == f"Done: key {stolen.id} is revoked, and {old.id} is revoked."
+    assert company.aws.held(FIRST) == {company.active.fingerprint}
 
 
 def test_an_old_key_that_is_retired_by_hand_leaves_the_accounts_before_the_overlap_is_over(

@@ -14,7 +14,11 @@ from idp.entitlements.account import Account
 from tests.aws.faulty_proxy import FaultyProxy, cutting, refusing
 from tests.aws.installation import Installation
 from tests.aws.running_sandbox import RunningSandbox
+from tests.keys.conftest import softhsm
 from tests.rotation.commands import Rotating
+from tests.servers.softhsm import SoftHsm
+
+__all__ = ["softhsm"]
 
 ASSUME = "AssumeRoleWithSAML"
 
@@ -53,6 +57,32 @@ def test_the_key_is_proved_before_it_signs_and_the_assertion_is_in_the_trail(
     )
     assert kinds.index("assertion.issued") < kinds.index("rotation.account_proved")
     assert kinds.index("rotation.account_proved") < kinds.index("key.activated")
+
+
+def test_a_key_moves_to_another_custody_by_rotation_and_by_emergency(
+    rotating: Rotating, softhsm: SoftHsm
+) -> None:
+    lines = "".join(f"{name} = '{value}'\n" for name, value in softhsm.settings().items())
+    with rotating.installation.file.open("a") as file:
+        file.write(f"[keys.pkcs11]\n{lines}")
+    plan = rotating.json("--dry-run", "--custody", "pkcs11")
+    assert plan["custody"] == "pkcs11"
+    done = rotating.rotate("--custody", "pkcs11")
+    assert done.exit_code == 0, done.output
+    first = rotating.active
+    assert first.custody == "pkcs11"
+    [proof] = [told for kind, told in rotating.trail() if kind == "rotation.account_proved"]
+    assert proof["subject"] == rotating.accounts[0].number
+    rotating.end_overlap()
+    assert rotating.certs("rotate", "--resume").exit_code == 0
+    # Where the active one is kept, if nothing else is asked for.
+    assert rotating.json("--dry-run")["custody"] == "pkcs11"
+    words = ("--compromised", "--reason", "a test", "--yes", "--custody", "file")
+    stolen = rotating.certs("revoke", first.id, *words)
+    assert stolen.exit_code == 0, stolen.output
+    assert rotating.active.custody == "file"
+    for account in rotating.accounts:
+        assert rotating.held(account) == {rotating.active.fingerprint}
 
 
 def test_a_probe_that_aws_refuses_leaves_the_old_key_signing(rotating: Rotating) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -27,6 +29,7 @@ from tests.rotation.company import RotatingCompany, account
 
 ACCOUNTS = [account(number, probe=number == 1) for number in range(4)]
 some_account = st.sampled_from(ACCOUNTS)
+moved = st.one_of(st.none(), some_account)
 # Mostly nowhere, else after so many steps.
 crash = st.one_of(st.just(0), st.integers(1, 20))
 
@@ -42,6 +45,7 @@ class Rotating(RuleBasedStateMachine):
         self.database = Database(f"sqlite:///{self.folder / 'test.sqlite3'}")
         schema.upgrade(self.database)
         self.company = RotatingCompany.make(self.folder, self.database, *ACCOUNTS[:2])
+        self.company.watch = self.at_boundary
         self.listed: list[Account] = list(ACCOUNTS[:2])
         self.registered = set(ACCOUNTS[:2])
         self.running = False
@@ -66,18 +70,43 @@ class Rotating(RuleBasedStateMachine):
                 if each.progress.excluded:
                     self.registered.discard(each.account)
 
+    def at_boundary(self, name: str) -> None:
+        """The moment in which a key begins to sign: is it known wherever it has to be?"""
+        if name == "activated":
+            excluded = [each for each in self.company.report.accounts if each.progress.excluded]
+            self.every_listed_account_holds_it(without=[each.account for each in excluded])
+
+    def every_listed_account_holds_it(self, without: Sequence[Account] = ()) -> None:
+        active = self.company.active
+        for each in self.listed:
+            assert each in without or active.fingerprint in self.company.aws.held(each), each
+
+    def listed_as(self, each: Account) -> Account | None:
+        """The account of that number as it is on the list, with whichever provider."""
+        return next((known for known in self.listed if known.number == each.number), None)
+
     def latest(self) -> Rotation | None:
         with self.database.reading() as session:
             return latest_rotation(session)
 
-    @rule(crash_at=crash)
-    def rotate(self, crash_at: int) -> None:
-        self.attempt(self.company.rotate, crash_at)
+    @rule(crash_at=crash, moved=moved)
+    def rotate(self, crash_at: int, moved: Account | None) -> None:
+        with self.meanwhile_moved(moved):
+            self.attempt(self.company.rotate, crash_at)
 
-    @rule(crash_at=crash, excluded=st.lists(some_account, max_size=1))
-    def resume(self, crash_at: int, excluded: list[Account]) -> None:
-        chosen = [each for each in excluded if each in self.listed]
-        self.attempt(lambda: resume(self.company.around, chosen), crash_at)
+    @rule(crash_at=crash, excluded=st.lists(some_account, max_size=1), moved=moved)
+    def resume(self, crash_at: int, excluded: list[Account], moved: Account | None) -> None:
+        chosen = [known for each in excluded if (known := self.listed_as(each))]
+        with self.meanwhile_moved(moved):
+            self.attempt(lambda: resume(self.company.around, chosen), crash_at)
+
+    @contextmanager
+    def meanwhile_moved(self, moved: Account | None) -> Iterator[None]:
+        """That account gets another provider in the last moment before the new key signs."""
+        if moved:
+            self.company.meanwhile["spread"] = lambda: self.move(moved)
+        yield
+        self.company.meanwhile.pop("spread", None)
 
     @rule(crash_at=crash)
     def abort(self, crash_at: int) -> None:
@@ -120,6 +149,7 @@ class Rotating(RuleBasedStateMachine):
         def work() -> None:
             looked = look(self.company.around, keys[number % len(keys)].id)
             activate_by_hand(self.company.around, looked)
+            self.every_listed_account_holds_it()
 
         self.attempt(work)
 
@@ -139,23 +169,39 @@ class Rotating(RuleBasedStateMachine):
 
     @rule(each=some_account)
     def add_account(self, each: Account) -> None:
-        if each not in self.listed:
+        if self.listed_as(each) is None:
             self.company.add(each)
             self.listed.append(each)
 
+    @rule(each=some_account, deleted=st.booleans())
+    def remove_account(self, each: Account, deleted: bool) -> None:
+        """And perhaps its provider in AWS, too."""
+        if known := self.listed_as(each):
+            self.company.remove(known)
+            self.listed.remove(known)
+            self.registered.discard(known)
+            if deleted:
+                self.company.aws.delete(known)
+
     @rule(each=some_account)
-    def remove_account(self, each: Account) -> None:
-        if each in self.listed:
-            self.company.remove(each)
-            self.listed.remove(each)
-            self.registered.discard(each)
+    def change_provider(self, each: Account) -> None:
+        self.move(each)
+
+    def move(self, each: Account) -> None:
+        """To the other one of two providers."""
+        if known := self.listed_as(each):
+            name = "OtherIdP" if known.provider_name == "ExampleIdP" else "ExampleIdP"
+            other = replace(known, provider_name=name)
+            self.company.add(other)
+            self.listed[self.listed.index(known)] = other
+            self.registered.discard(known)
 
     @precondition(lambda self: self.company.aws.refusing == set())
     @rule(each=some_account)
     def register(self, each: Account) -> None:
-        if each in self.listed:
-            self.company.register(each)
-            self.registered.add(each)
+        if known := self.listed_as(each):
+            self.company.register(known)
+            self.registered.add(known)
 
     @rule(refusing=st.sets(st.sampled_from([each.number for each in ACCOUNTS]), max_size=1))
     def refuse(self, refusing: set[str]) -> None:

@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 import time
-from collections.abc import Callable
-from pathlib import Path
-from subprocess import PIPE, Popen
 
 import pytest
+from sqlalchemy import select
 
-from idp.db.models import AwsAccountRow
+from idp.db.models import AwsAccountRow, RotationAccountRow
 from idp.entitlements.account import Account
 from idp.entitlements.store import delete_account, save_account
 from tests.aws.faulty_proxy import FaultyProxy, losing_the_answer, refusing
-from tests.aws.installation import Installation
-from tests.aws.running_sandbox import RunningSandbox
-from tests.rotation.commands import Rotating
+from tests.rotation.commands import Rotating, start, wait_for
 
 UPDATE = "UpdateSAMLProvider"
-
-
-@pytest.fixture
-def rotating(
-    installation: Installation, sandbox: RunningSandbox, accounts: list[Account]
-) -> Rotating:
-    return Rotating(installation, sandbox, accounts)
 
 
 def test_a_whole_rotation(rotating: Rotating) -> None:
@@ -134,6 +121,28 @@ def test_going_on_without_an_account_says_what_that_means(
     assert rotating.held(prod) == {rotating.active.fingerprint}
 
 
+def test_an_excluded_account_that_is_mended_is_one_like_the_others_again(
+    rotating: Rotating, proxy: FaultyProxy
+) -> None:
+    old, prod = rotating.active, rotating.accounts[1]
+    proxy.always(prod.number, UPDATE, refusing("AccessDenied", 403))
+    assert rotating.rotate("--exclude", "prod").exit_code == 0
+    locked_out = rotating.certs("status", "--exit-code")
+    assert locked_out.exit_code == 1
+    assert f"! prod ({prod.number}): The rotation went on without it" in locked_out.stdout
+    assert rotating.installation.run("register", "prod").exit_code == 1
+    assert rotating.certs("status", "--exit-code").exit_code == 1
+    proxy.heal()
+    assert rotating.installation.run("register", "prod").exit_code == 0
+    assert rotating.certs("status", "--exit-code").exit_code == 0
+    rotating.end_overlap()
+    done = rotating.certs("rotate", "--resume")
+    assert done.exit_code == 0, done.output
+    assert "nobody can sign in there" not in done.output
+    assert rotating.held(prod) == {rotating.active.fingerprint}
+    assert old.fingerprint != rotating.active.fingerprint
+
+
 def test_an_abort_goes_back(rotating: Rotating, proxy: FaultyProxy) -> None:
     old = rotating.active
     proxy.always(rotating.accounts[1].number, UPDATE, refusing("AccessDenied", 403))
@@ -211,7 +220,12 @@ def test_a_timer_does_what_is_due_and_is_silent_otherwise(
     monkeypatch.setenv("IDP_KEYS__ROTATE_DAYS_BEFORE", "20")  # the certificate ends in 30 days
     silent = rotating.certs("rotate", "--schedule")
     assert (silent.exit_code, silent.output) == (0, "")
+    nothing = rotating.certs("rotate", "--schedule", "--dry-run")
+    assert (nothing.exit_code, nothing.output) == (0, "Nothing is due.\n")
     monkeypatch.setenv("IDP_KEYS__ROTATE_DAYS_BEFORE", "31")
+    due = rotating.certs("rotate", "--schedule", "--dry-run")
+    assert "Publish 2 certificates" in due.stdout
+    assert rotating.states == ["active"]
     began = rotating.certs("rotate", "--schedule")
     assert began.exit_code == 0, began.output
     assert rotating.states == ["retiring", "active"]
@@ -297,18 +311,32 @@ def test_accounts_added_and_removed_by_command_meanwhile(
         assert session.get(AwsAccountRow, dev.number) is None
 
 
-def start(rotating: Rotating, *words: str) -> Popen[str]:
-    """`idp …` as a program of its own."""
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("IDP_")},
-        "PYTHONPATH": str(Path(__file__).parents[2]),
-    }
-    command = [sys.executable, "-m", "idp", "-c", str(rotating.installation.file), *words]
-    return Popen(command, env=environment, stdout=PIPE, stderr=PIPE, text=True)
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+def test_another_provider_by_command_meanwhile_is_waited_for_and_the_first_is_named(
+    rotating: Rotating, proxy: FaultyProxy
+) -> None:
+    dev, prod, test = rotating.accounts
+    proxy.always(dev.number, UPDATE, refusing("AccessDenied", 403))
+    assert rotating.rotate().exit_code == 1
+    add = ("account", "add", prod.number, "--alias", "prod", "--update", "--provider", "Other")
+    changed = rotating.installation.run(*add)
+    assert changed.exit_code == 0, changed.output
+    for words in ("goes on trusting", str(prod.provider), "idp aws register prod"):
+        assert words in changed.stderr
+    document = rotating.json("--resume", code=1)
+    states = {each["provider"]: each["state"] for each in document["accounts"]}
+    other = f"arn:aws:iam::{prod.number}:saml-provider/Other"
+    assert states == {str(dev.provider): "failed", other: "holds", str(test.provider): "holds"}
+    assert [each["provider"] for each in document["left_behind"]] == [str(prod.provider)]
+    removed = rotating.installation.run("account", "remove", "test")
+    assert str(test.provider) in removed.stderr
+    readded = ("account", "add", test.number, "--alias", "test")
+    assert rotating.installation.run(*readded).exit_code == 0
+    with rotating.installation.database.reading() as session:
+        rows = {row.provider: row.given_at for row in session.scalars(select(RotationAccountRow))}
+    assert rows[str(prod.provider)]
+    assert rows[str(test.provider)]
+    assert not rows[other]
+    proxy.heal()
+    resumed = rotating.certs("rotate", "--resume")
+    assert resumed.exit_code == 0, resumed.output
+    assert str(prod.provider) in resumed.stderr

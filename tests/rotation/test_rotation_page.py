@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from idp.audit.words import SENTENCES
+from idp.sso.probe import PROBE_NAME
 from tests.conftest import require_program
 
 pytestmark = pytest.mark.xdist_group("heavy")
@@ -89,6 +90,10 @@ def run(script: str, folder: Path, port: str) -> subprocess.CompletedProcess[str
         timeout=400,
         check=False,
     )
+
+
+def test_the_probe_is_named_as_cloudtrail_shows_it() -> None:
+    assert f"in CloudTrail its name is\n`{PROBE_NAME}`" in PAGE
 
 
 def test_every_event_of_the_page_is_one() -> None:
