@@ -69,8 +69,11 @@ class Turns:
 
     def close(self) -> None:
         """Let go of the file."""
-        if self._file >= 0 and self._waiter is None:  # else the number may not be used again yet
+        if self._file >= 0 and not self._is_overdue():  # else the number may not be used again yet
+            if self._waiter is not None:
+                self._waiter.end()
             os.close(self._file)
+        self._waiter = None
         self._file = -1
 
     def begin_anew(self) -> None:
@@ -96,25 +99,22 @@ class Turns:
             self.close()
 
     def _wait(self) -> None:
-        self._waiter = _Waiter(self._file)
-        try:
-            if not self._waiter.wait(self._patience):
-                self._tell("another process does not end its turn")
-        except RuntimeError:  # no more threads
-            self._waiter = None
-        finally:
-            self._is_overdue()
+        if self._waiter is None:
+            try:
+                self._waiter = _Waiter(self._file)
+            except RuntimeError:  # no more threads
+                return
+        if not self._waiter.wait(self._patience):
+            self._tell("another process does not end its turn")
 
     def _is_overdue(self) -> bool:
         """Whether the process that we waited for too long has its turn still."""
-        if self._waiter is not None and self._waiter.over:
-            self._waiter = None
-        return self._waiter is not None
+        return self._waiter is not None and not self._waiter.over
 
     def _end(self) -> None:
         self._owner = 0
         try:
-            if self._file >= 0 and self._waiter is None:
+            if self._file >= 0 and not self._is_overdue():
                 with suppress(OSError):
                     fcntl.lockf(self._file, fcntl.LOCK_UN)
         finally:
@@ -126,43 +126,64 @@ class Turns:
 
 
 class _Waiter:
-    """A thread that waits in the kernel, so that whoever sent it can stop waiting.
+    """A thread that waits in the kernel, so that whoever sends it can stop waiting.
 
     To try again and again instead would leave the turn to those who come at the right moment.
+    The thread stays for the next time: to start one takes longer than most waits.
     """
 
     def __init__(self, file: int) -> None:
         self._file = file
         self._mutex = threading.Lock()
-        self._over = threading.Event()
-        self._wanted = True
+        self._sent = threading.Lock()  # free when the thread is to go
+        self._sent.acquire()
+        self._back = threading.Lock()  # free when it has come back
+        self._wanted = False
+        self._ended = False
+        self._thread = threading.Thread(target=self._run, name="idp-turn", daemon=True)
+        self._thread.start()
 
     @property
     def over(self) -> bool:
         """Whether nobody waits in the kernel any more."""
-        return self._over.is_set()
+        return not self._back.locked()
 
     def wait(self, seconds: float) -> bool:
         """Whether the lock was had in time; if not, it is let go of when it comes.
 
-        Raises RuntimeError if there can be no more threads.
+        To be called while `over`, and by one thread at a time.
         """
+        self._back.acquire()
+        self._wanted = True
+        self._sent.release()
+        came = False
         try:
-            threading.Thread(target=self._run, name="idp-turn", daemon=True).start()
-            self._over.wait(seconds)
+            came = self._back.acquire(timeout=seconds)
         finally:
             with self._mutex:
+                had = self._wanted and not came and self.over
                 self._wanted = False
-        return self.over
+            if came:
+                self._back.release()
+        return came or had
+
+    def end(self) -> None:
+        """Let the thread end; to be called while `over`."""
+        self._ended = True
+        self._sent.release()
 
     def _run(self) -> None:
-        with suppress(OSError):
-            fcntl.lockf(self._file, fcntl.LOCK_EX)
-        with self._mutex:
-            if not self._wanted:
-                with suppress(OSError):
-                    fcntl.lockf(self._file, fcntl.LOCK_UN)
-            self._over.set()
+        while True:
+            self._sent.acquire()
+            if self._ended:
+                return
+            with suppress(OSError):
+                fcntl.lockf(self._file, fcntl.LOCK_EX)
+            with self._mutex:
+                if not self._wanted:
+                    with suppress(OSError):
+                        fcntl.lockf(self._file, fcntl.LOCK_UN)
+                self._back.release()
 
 
 _all: weakref.WeakSet[Turns] = weakref.WeakSet()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from multiprocessing.synchronize import Semaphore
 
 from idp.app import create_app
@@ -13,6 +14,11 @@ from idp.settings import load_settings
 from idp.telemetry.logs import configure_logging
 
 
+# Seconds. A thread that comes back from the database, perhaps with SQLite's write lock, waits so
+# long at most for the interpreter while another one computes; Python's default is five times that.
+_TURN_OF_A_THREAD = 0.001
+
+
 def load_worker(server: int, listener: int, patience: float, ready: Semaphore) -> Draining:
     """The application of a worker of process `server`, which listens on descriptor `listener`.
 
@@ -20,6 +26,7 @@ def load_worker(server: int, listener: int, patience: float, ready: Semaphore) -
     is released when the first request can come. Ends the process, with a sentence on standard
     error, if the application can't be made.
     """
+    sys.setswitchinterval(_TURN_OF_A_THREAD)
     own_process_group()
     give_large_blocks_back()
     end_with_server(server, patience)
