@@ -13,7 +13,6 @@ from idp.serving.memory import give_large_blocks_back
 from idp.settings import load_settings
 from idp.telemetry.logs import configure_logging
 
-
 # Seconds. A thread that comes back from the database, perhaps with SQLite's write lock, waits so
 # long at most for the interpreter while another one computes; Python's default is five times that.
 _TURN_OF_A_THREAD = 0.001
