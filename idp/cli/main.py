@@ -13,7 +13,7 @@ import click
 
 from idp import __version__
 from idp.cli.accidents import in_words
-from idp.cli.standard_streams import open_closed_ones
+from idp.cli.standard_streams import end_output, open_closed_ones
 from idp.directory.interface import DirectoryUnavailable
 from idp.errors import IdpError
 
@@ -90,7 +90,10 @@ def run() -> None:
     # A command tells what it has to tell itself; `idp serve` sets its log up.
     logging.getLogger("idp").addHandler(logging.NullHandler())
     try:
-        idp(prog_name="idp")
+        try:
+            idp(prog_name="idp")
+        finally:
+            end_output()
     except DirectoryUnavailable as refusal:
         click.echo(f"idp: {refusal.message}", err=True)
         click.echo(f"     See why with: idp directory check {refusal.directory}", err=True)

@@ -1,4 +1,4 @@
-"""Standard input, output and error that whoever called the command has closed."""
+"""Standard input, output and error that the caller has closed, or that take nothing more."""
 
 from __future__ import annotations
 
@@ -21,3 +21,18 @@ def open_closed_ones() -> None:
         sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
     if sys.stderr is None:
         sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False)
+
+
+def end_output() -> None:
+    """Print what waits to be printed, if anybody still reads it; raises OSError if that fails.
+
+    Python would try only at its very end, and exit with a code of its own, 120.
+    """
+    try:
+        sys.stdout.flush()
+    except OSError as problem:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+        if not isinstance(problem, BrokenPipeError):
+            raise

@@ -111,7 +111,7 @@ def test_what_the_shell_makes_of_its_streams_and_words_is_no_traceback(
     assert idp("db", "upgrade").returncode == 0
     assert idp("certs", "generate").returncode == 0
     command = shlex.join([sys.executable, "-m", "idp", *words])
-    script = os.fsencode(f"{command} {redirection}")
+    script = os.fsencode(f"unset PYTHONUNBUFFERED; {command} {redirection}")
     done = subprocess.run(
         ["sh", "-c", script], cwd=tmp_path, capture_output=True, timeout=60, check=False
     )
