@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,10 @@ from sqlalchemy import text
 from idp.db import schema
 from idp.db.engine import Database
 from tests.servers.postgresql import PostgresServer, find_postgres
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # As of a shell's background jobs; the commands that the tests interrupt would have it too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def require_program(name: str, *candidates: str) -> str:

@@ -13,15 +13,14 @@ import pytest
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@pytest.fixture
-def idp(tmp_path: Path) -> Run:
-    """Run `idp WORDS` in an empty folder; keyword arguments are environment variables."""
+def command_in(folder: Path) -> Run:
+    """Runs `idp WORDS` in the folder; keyword arguments are environment variables."""
 
     def run(*words: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
         kept = {name: text for name, text in os.environ.items() if not name.startswith("IDP_")}
         return subprocess.run(
             [sys.executable, "-m", "idp", *words],
-            cwd=tmp_path,
+            cwd=folder,
             env=kept | {"COLUMNS": "120"} | environment,
             input=stdin,
             capture_output=True,
@@ -31,3 +30,20 @@ def idp(tmp_path: Path) -> Run:
         )
 
     return run
+
+
+@pytest.fixture
+def idp(tmp_path: Path) -> Run:
+    """The command in an empty folder."""
+    return command_in(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def ready_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a database and a signing key, for tests that change nothing there."""
+    folder = tmp_path_factory.mktemp("ready")
+    command = command_in(folder)
+    for words in (("db", "upgrade"), ("certs", "generate")):
+        done = command(*words)
+        assert done.returncode == 0, done.stderr
+    return folder

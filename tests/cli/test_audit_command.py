@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TextIO
@@ -90,16 +91,20 @@ def test_nothing_in_a_row_can_command_the_terminal(command: Command, trail: Data
 
 def test_tail_follows_until_it_is_interrupted(environment: dict[str, str], trail: Database) -> None:
     follow = [sys.executable, "-m", "idp", "audit", "tail", "-f", "-n", "1"]
-    with subprocess.Popen(
-        [*follow, "--type", "sign_in.refused"],
-        env=environment,
-        cwd=Path(__file__).parents[2],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as running:
+    with (
+        subprocess.Popen(
+            [*follow, "--type", "sign_in.refused"],
+            env=environment,
+            cwd=Path(__file__).parents[2],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as running,
+        ExitStack() as ended_with_the_test,
+    ):
         assert running.stdout is not None
         assert running.stderr is not None
+        ended_with_the_test.callback(running.kill)
         assert running.stdout.readline().startswith("20  ")
         log = AuditLog(trail)
         for reason in ("disabled", "throttled"):

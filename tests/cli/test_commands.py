@@ -14,7 +14,7 @@ import pytest
 
 from idp.cli.main import GROUPS
 from tests import independent
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, command_in
 
 
 @pytest.mark.parametrize("group", sorted(GROUPS))
@@ -85,11 +85,9 @@ def test_check_tells_what_is_missing_and_what_is_unsafe(idp: Run) -> None:
     ],
 )
 def test_check_names_settings_that_would_harm_people(
-    idp: Run, setting: str, value: str, sentence: str
+    ready_folder: Path, setting: str, value: str, sentence: str
 ) -> None:
-    idp("db", "upgrade")
-    idp("certs", "generate")
-    assert sentence in idp("check", **{setting: value}).stdout
+    assert sentence in command_in(ready_folder)("check", **{setting: value}).stdout
 
 
 @pytest.mark.parametrize(
@@ -106,14 +104,12 @@ def test_check_names_settings_that_would_harm_people(
     ],
 )
 def test_what_the_shell_makes_of_its_streams_and_words_is_no_traceback(
-    idp: Run, tmp_path: Path, words: list[str], redirection: str, code: int, sentence: str
+    ready_folder: Path, words: list[str], redirection: str, code: int, sentence: str
 ) -> None:
-    assert idp("db", "upgrade").returncode == 0
-    assert idp("certs", "generate").returncode == 0
     command = shlex.join([sys.executable, "-m", "idp", *words])
     script = os.fsencode(f"unset PYTHONUNBUFFERED; {command} {redirection}")
     done = subprocess.run(
-        ["sh", "-c", script], cwd=tmp_path, capture_output=True, timeout=60, check=False
+        ["sh", "-c", script], cwd=ready_folder, capture_output=True, timeout=60, check=False
     )
     assert done.returncode == code
     assert sentence in done.stderr.decode()
