@@ -87,7 +87,7 @@ class ActiveDirectory:
             return Authentication(None, "wrong_password")
         began = time.monotonic()
         entry, reason = self._named(username)
-        if not may_try(self._identity(entry)) and entry:
+        if not may_try(self._map.counted_id(entry)) and entry:
             entry, reason = None, "throttled"
         if entry is None:
             # Nobody is asked for, with a password of nobody's: the time is what counts.
@@ -220,15 +220,6 @@ class ActiveDirectory:
         return self.client.ask(
             lambda connection: groups.memberships(connection, entry, with_paths=with_paths)
         )
-
-    def _identity(self, entry: Entry | None) -> str:
-        """What never changes of an entry: its DN if it has nothing better; "" for nobody."""
-        if entry is None:
-            return ""
-        try:
-            return self._map.directory_id(entry)
-        except UnusableEntry:
-            return entry.dn
 
     def _person(self, entry: Entry, memberships: Sequence[Membership]) -> Person | None:
         try:

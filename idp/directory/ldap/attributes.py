@@ -55,6 +55,18 @@ class AttributeMap:
             raise UnusableEntry(f"it has no usable {self.id}")
         return text
 
+    def counted_id(self, entry: Entry | None) -> str:
+        """What attempts to be somebody are counted under: the DN if there is no identifier.
+
+        "" for nobody.
+        """
+        if entry is None:
+            return ""
+        try:
+            return self.directory_id(entry)
+        except UnusableEntry:
+            return entry.dn
+
     def id_filter(self, directory_id: str) -> str | None:
         """The filter for the entry with that identifier; None for text that can't be one."""
         # ldap3 takes long to import, and those who only ask for names need none of it.

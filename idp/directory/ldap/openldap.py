@@ -70,7 +70,7 @@ class LdapDirectory:
         except BadPassword:
             return Authentication(None, "wrong_password")
         entry, reason = self._entry_named(username)
-        if not may_try(self._identity(entry)) and entry:
+        if not may_try(self._map.counted_id(entry)) and entry:
             entry, reason = None, "throttled"
         answer = self.client.check_password(
             entry.dn if entry else self._nobody, secret, [(password_policy.CONTROL, False, None)]
@@ -182,15 +182,6 @@ class LdapDirectory:
                 connection, entry, username, with_paths=with_paths
             )
         )
-
-    def _identity(self, entry: Entry | None) -> str:
-        """What never changes of an entry: its DN if it has nothing better; "" for nobody."""
-        if entry is None:
-            return ""
-        try:
-            return self._map.directory_id(entry)
-        except UnusableEntry:
-            return entry.dn
 
     def _entry_named(self, username: str) -> tuple[Entry | None, str]:
         """The entry that a typed name belongs to, or None and the word for the audit row."""
